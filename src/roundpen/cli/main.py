@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`roundpen VERB ...`: finds the verb, runs it, turns errors into one line and a status.
+
+Exit status: 0 all is well; 1 the verb's own "no" (a verdict); 2 the caller's mistake;
+3 the machine's failure; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from roundpen import __version__
+from roundpen.cli import inspect, status, wrap
+from roundpen.errors import MachineError, RoundpenError, UserError
+
+EXIT_USER = 2
+EXIT_MACHINE = 3
+EXIT_INTERRUPTED = 130
+
+
+class Verb(Protocol):
+    """What a verb's module offers. It imports what is slow or optional inside `run`."""
+
+    def register(self, subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+        """Add the verb's parser and its options."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; the result is the exit status."""
+
+
+VERBS: tuple[Verb, ...] = (wrap, inspect, status)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="roundpen",
+        description="kexec and CPU hotplug for arm64 machines that start CPUs from a spin-table.",
+    )
+    top.add_argument("--version", action="version", version=f"roundpen {__version__}")
+    subparsers = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb in VERBS:
+        verb.register(subparsers)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and give its exit status."""
+    args = parser().parse_args(argv)
+    try:
+        status_code: int = args.run(args)
+        sys.stdout.flush()
+        return status_code
+    except UserError as error:
+        return _complain(error, EXIT_USER)
+    except MachineError as error:
+        return _complain(error, EXIT_MACHINE)
+    except BrokenPipeError:
+        # The reader of our output left (`| head`). Point stdout elsewhere, or the interpreter
+        # complains once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        sys.stderr.write("roundpen: interrupted\n")
+        return EXIT_INTERRUPTED
+
+
+def _complain(error: RoundpenError, code: int) -> int:
+    sys.stderr.write(f"roundpen: error: {error}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
