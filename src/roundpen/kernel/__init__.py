@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Linux kernels for the lab: the distribution's own, by name."""
