@@ -1,16 +1,74 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""`roundpen wrap`."""
+"""`roundpen wrap KERNEL -o OUT`: put the pen in front of a kernel."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
+
+from roundpen.contract.layout import Offer
+from roundpen.errors import UserError
+from roundpen.image.wrap import WrapPlan, wrap_file
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb's parser."""
-    subparsers.add_parser("wrap").set_defaults(run=run)
+    parser = subparsers.add_parser(
+        "wrap",
+        help="put the pen in front of a kernel",
+        description="Put the pen in front of an arm64 kernel. The result boots wherever an "
+        "uncompressed arm64 Image boots.",
+    )
+    parser.add_argument(
+        "kernel",
+        type=Path,
+        metavar="KERNEL",
+        help="an arm64 Image, raw or packed with gzip, zstd, lz4 or xz, or an EFI zboot vmlinuz",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="OUT", required=True, help="the wrapped Image"
+    )
+    parser.add_argument(
+        "--offer",
+        choices=[Offer.PSCI.name.lower()],
+        default=Offer.PSCI.name.lower(),
+        help="what the pen offers the kernel (default: %(default)s)",
+    )
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do it."""
-    raise NotImplementedError(args)
+    """Wrap, then say what came out."""
+    kernel: Path = args.kernel
+    out: Path = args.output
+    if out.exists() and kernel.exists() and out.samefile(kernel):
+        raise UserError(
+            f"{out}: is the kernel itself", remedy="keep it, and give the result another name"
+        )
+    decided = wrap_file(kernel, out, offer=Offer[args.offer.upper()])
+    sys.stdout.write("\n".join(_summary(decided, kernel, out)) + "\n")
+    return 0
+
+
+def _summary(decided: WrapPlan, kernel: Path, out: Path) -> list[str]:
+    found = decided.payload
+    descriptor = decided.descriptor
+    packing = " + ".join(found.packing) or "Image"
+    lines = [
+        f"{kernel}: {found.banner or 'a kernel without a version line'}",
+        f"  kernel   {found.file_size:,} bytes as {packing}, {len(found.image):,} unpacked, "
+        f"{found.header.image_size:,} in memory",
+        f"  pen      {descriptor.pen_size:,} bytes, offer {decided.offer.name.lower()}",
+        f"{out}: {decided.file_size:,} bytes, wants {decided.header.image_size:,} in memory",
+        f"  load     {load_rule(decided.header.anywhere)}",
+    ]
+    if found.header.big_endian:
+        lines.append("  note     a big-endian kernel: nobody has tried that")
+    return lines + [f"  lost     {loss}" for loss in decided.losses]
+
+
+def load_rule(anywhere: bool) -> str:
+    """Where a loader may put the Image, in words (booting.rst, bit 3 of the flags)."""
+    where = "at any" if anywhere else "near the start of RAM, at a"
+    return f"{where} 2 MiB aligned address, as any arm64 Image (booti, bootloader, kexec)"

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Put the pen in front of a kernel: one Image out of two.
+
+The layout, in bytes from the start of the wrapped Image::
+
+    0                 the pen: Image header, descriptor, code
+    2 MiB + t         the kernel's Image, t being its own text_offset
+    work_offset       2 MiB aligned, behind the kernel's memory: room for the pen's work
+    work_offset + 4M  image_size: what the loader keeps free
+
+The file ends where the kernel's file ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+from roundpen.contract import layout
+from roundpen.contract.layout import Offer
+from roundpen.errors import MachineError, UserError
+from roundpen.image import payload as payloads
+from roundpen.image.header import Descriptor, ImageHeader
+from roundpen.image.payload import Payload
+from roundpen.publish import publish
+
+_WORK_SIZE = 2 * layout.TREE_MAX
+_OFFERS = (Offer.PSCI,)
+
+
+@dataclass(frozen=True)
+class WrapPlan:
+    """Where everything goes. Sizes and offsets are bytes from the wrapped Image's start."""
+
+    offer: Offer
+    header: ImageHeader
+    descriptor: Descriptor
+    pen: bytes
+    payload: Payload
+
+    @property
+    def file_size(self) -> int:
+        """Length of the wrapped file."""
+        return self.descriptor.payload_offset + self.descriptor.payload_size
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What the kernel could do before and can't any more, in words."""
+        return ("EFI firmware can't start it any more",) if self.payload.efi else ()
+
+    def render(self) -> bytes:
+        """The wrapped Image."""
+        out = bytearray(self.pen)
+        out[: layout.DESCRIPTOR_OFFSET] = self.header.pack()
+        end = layout.DESCRIPTOR_OFFSET + layout.DESCRIPTOR_SIZE
+        out[layout.DESCRIPTOR_OFFSET : end] = self.descriptor.pack()
+        out += bytes(self.descriptor.payload_offset - len(out))
+        return bytes(out) + self.payload.image
+
+
+def pen_binary() -> bytes:
+    """The pen that this package carries.
+
+    Raises MachineError when the package was put together without it.
+    """
+    try:
+        return (resources.files("roundpen.image") / "data" / "pen.bin").read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MachineError(
+            "the pen (image/data/pen.bin) is missing from this installation",
+            remedy="install again: pip builds it, and needs gcc-aarch64-linux-gnu for that",
+        ) from error
+
+
+def plan(kernel: Payload, *, offer: Offer = Offer.PSCI, pen: bytes, name: str) -> WrapPlan:
+    """Decide the layout. `name` is the kernel's, for messages.
+
+    Raises UserError when the kernel is wrapped already, when the kernel is a bare pen or the
+    offer isn't one that this pen has; MachineError when `pen` is no pen of this version.
+    """
+    if offer not in _OFFERS:
+        raise UserError(
+            f"offer {offer.name.lower()}: this pen doesn't have it", remedy="use --offer psci"
+        )
+    if kernel.descriptor is not None:
+        raise UserError(
+            f"{name}: has a pen in front already", remedy="wrap the kernel that was wrapped"
+        )
+    pen_header, pen_descriptor = _check_pen(pen)
+    payload_offset = layout.PAYLOAD_ALIGN + kernel.header.text_offset
+    work_offset = _align_up(payload_offset + kernel.header.image_size, layout.PAYLOAD_ALIGN)
+    header = replace(
+        pen_header, image_size=work_offset + _WORK_SIZE, flags=kernel.header.flags, text_offset=0
+    )
+    descriptor = replace(
+        pen_descriptor,
+        offer=offer.value,
+        payload_offset=payload_offset,
+        payload_size=len(kernel.image),
+        payload_image_size=kernel.header.image_size,
+        payload_text_offset=kernel.header.text_offset,
+        work_offset=work_offset,
+    )
+    return WrapPlan(offer, header, descriptor, pen, kernel)
+
+
+def wrap_file(
+    kernel: Path, out: Path, *, offer: Offer = Offer.PSCI, pen: bytes | None = None
+) -> WrapPlan:
+    """Wrap the kernel in one file into another; `out` is either the whole result or untouched.
+
+    `pen` replaces the pen that the package carries. Raises what `payload.load`, `plan` and
+    `publish` raise.
+    """
+    binary = pen_binary() if pen is None else pen
+    decided = plan(payloads.load(kernel), offer=offer, pen=binary, name=str(kernel))
+    publish(out, decided.render())
+    return decided
+
+
+def _check_pen(pen: bytes) -> tuple[ImageHeader, Descriptor]:
+    header = ImageHeader.parse(pen)
+    descriptor = Descriptor.parse(pen)
+    problem = ""
+    if header is None or descriptor is None:
+        problem = "it has no Image header or no descriptor"
+    elif descriptor.version != layout.DESCRIPTOR_VERSION:
+        problem = f"version {descriptor.version}, expected {layout.DESCRIPTOR_VERSION}"
+    elif descriptor.payload_offset != 0:
+        problem = "there is a kernel behind it already"
+    elif not len(pen) <= descriptor.pen_footprint <= layout.PAYLOAD_ALIGN:
+        problem = (
+            f"footprint {descriptor.pen_footprint:#x}, expected {len(pen):#x} (the file) "
+            f"to {layout.PAYLOAD_ALIGN:#x}"
+        )
+    if problem or header is None or descriptor is None:
+        raise MachineError(f"pen.bin: {problem}", remedy="build or install roundpen again")
+    return header, descriptor
+
+
+def _align_up(value: int, step: int) -> int:
+    return -(-value // step) * step
