@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Compile the vendor firmware, once per content of its sources and compiler."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from roundpen import cache
+from roundpen.errors import MachineError
+from roundpen.lab.firmware import params
+
+PREFIX = "aarch64-linux-gnu-"
+SOURCES = ("start.S", "el3.c", "gic.c")
+_ALL = (*SOURCES, "vendor.h", "vendor.ld")
+FLAGS = (
+    "-std=gnu11",
+    "-Os",
+    "-march=armv8-a",
+    "-mgeneral-regs-only",
+    "-mstrict-align",
+    "-ffreestanding",
+    "-fno-stack-protector",
+    "-fno-pie",
+    "-fno-tree-loop-distribute-patterns",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-nostdlib",
+    "-static",
+    "-no-pie",
+    "-Wl,--build-id=none",
+    "-Wl,--no-warn-rwx-segments",
+    "-Wl,-z,max-page-size=4096",
+)
+
+
+def run(command: list[str]) -> str:
+    """Run one build tool; its standard output.
+
+    Raises MachineError with the tool's own words when it is missing or fails.
+    """
+    if shutil.which(command[0]) is None:
+        raise MachineError(
+            f"{command[0]}: not found",
+            remedy="install gcc-aarch64-linux-gnu (the name on Debian and Ubuntu)",
+        )
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip()
+        raise MachineError(f"{command[0]}: exit status {done.returncode}: {words}")
+    return done.stdout
+
+
+def binary() -> Path:
+    """The firmware as a flat binary, linked for params.VENDOR_BASE.
+
+    Raises MachineError when there is no cross compiler or it fails.
+    """
+    here = Path(__file__).parent
+    compiler = run([f"{PREFIX}gcc", "--version"]).splitlines()[0]
+    key = cache.digest(
+        compiler, " ".join(FLAGS), params.header(), *((here / name).read_bytes() for name in _ALL)
+    )
+    return cache.entry("vendor", key, lambda folder: _build(here, folder)) / "vendor.bin"
+
+
+def _build(here: Path, folder: Path) -> None:
+    (folder / "params.h").write_text(params.header())
+    script = (here / "vendor.ld").read_text()
+    for name in ("VENDOR_BASE", "VENDOR_PARAMS"):
+        script = script.replace(name, hex(getattr(params, name)))
+    (folder / "vendor.ld").write_text(script)
+    elf = folder / "vendor.elf"
+    sources = [str(here / name) for name in SOURCES]
+    run([f"{PREFIX}gcc", *FLAGS, f"-I{folder}", f"-I{here}", "-T", str(folder / "vendor.ld"),
+         *sources, "-o", str(elf)])  # fmt: skip
+    run([f"{PREFIX}objcopy", "-O", "binary", str(elf), str(folder / "vendor.bin")])

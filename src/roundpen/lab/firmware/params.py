@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The parameter block that one firmware binary reads, and the header made from it.
+
+The only home of these numbers: C and assembly get them through `header()`. Offsets are bytes
+from the start of the structure named, addresses are physical, on QEMU's `virt`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+VENDOR_BASE = 0x4010_0000
+"""Behind the tree that QEMU itself puts at the start of RAM (up to 1 MiB of it)."""
+VENDOR_PARAMS = 0x4018_0000
+VENDOR_SIZE = 0x10_0000
+"""All the RAM that the firmware keeps: code, stacks, parameters, release words."""
+
+CPU_MAX = 256
+STACK_SIZE = 0x400
+ENTRIES_OFFSET = 0x100
+ENTRY_SIZE = 0x40
+WORDS_OFFSET = ENTRIES_OFFSET + CPU_MAX * ENTRY_SIZE
+WORD_STRIDE = 8
+"""Release words lie side by side, as they do at 0xd8 on a Raspberry Pi."""
+BLOCK_SIZE = WORDS_OFFSET + CPU_MAX * WORD_STRIDE
+
+MAGIC = b"RNDVENDR"
+FLAG_ABSENT_BIT = 0
+FLAG_OTHER_LEVEL_BIT = 1
+
+_HEAD = struct.Struct("<8sQQQQIIII")
+_ENTRY = struct.Struct("<QQQQI28x")
+
+_HEADER_NAMES: dict[str, int] = {
+    "VENDOR_BASE": VENDOR_BASE,
+    "VENDOR_PARAMS": VENDOR_PARAMS,
+    "CPU_MAX": CPU_MAX,
+    "STACK_SIZE": STACK_SIZE,
+    "ENTRIES_OFFSET": ENTRIES_OFFSET,
+    "ENTRY_SIZE": ENTRY_SIZE,
+    "FLAG_ABSENT_BIT": FLAG_ABSENT_BIT,
+    "FLAG_OTHER_LEVEL_BIT": FLAG_OTHER_LEVEL_BIT,
+    "PARAMS_IMAGE": 0x08,
+    "PARAMS_TREE": 0x10,
+    "PARAMS_CPU_COUNT": 0x30,
+    "ENTRY_MPIDR": 0x00,
+    "ENTRY_WORD": 0x08,
+    "ENTRY_TICKS": 0x18,
+    "ENTRY_FLAGS": 0x20,
+}
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """One CPU as the firmware sees it.
+
+    mpidr: affinity bits only. word: the index of its release word. delay_us: how long it takes
+    to obey the word, in microseconds. absent: it never looks. other_level: it leaves for the
+    exception level (of 1 and 2) that the boot CPU does not get.
+    """
+
+    mpidr: int
+    word: int
+    delay_us: int = 0
+    absent: bool = False
+    other_level: bool = False
+
+
+def header() -> str:
+    """The generated params.h, for C and assembly alike."""
+    lines = ["/* SPDX-License-Identifier: BSD-2-Clause */", "/* Generated from params.py. */"]
+    lines += [f"#define {name} {value:#x}" for name, value in _HEADER_NAMES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def word_address(index: int) -> int:
+    """Where release word `index` lies."""
+    return VENDOR_PARAMS + WORDS_OFFSET + index * WORD_STRIDE
+
+
+def block(
+    cpus: Sequence[Cpu],
+    *,
+    image: int,
+    tree: int,
+    gic: int,
+    gicd: int,
+    gic_cpu: int,
+    entry_level: int,
+) -> bytes:
+    """The bytes to load at VENDOR_PARAMS, release words (all 0) included.
+
+    `image`, `tree`, `gicd` and `gic_cpu` are addresses; cpus[0] is the boot CPU.
+    """
+    head = _HEAD.pack(MAGIC, image, tree, gicd, gic_cpu, gic, entry_level, len(cpus), 0)
+    out = bytearray(BLOCK_SIZE)
+    out[: len(head)] = head
+    for number, cpu in enumerate(cpus):
+        flags = cpu.absent << FLAG_ABSENT_BIT | cpu.other_level << FLAG_OTHER_LEVEL_BIT
+        packed = _ENTRY.pack(cpu.mpidr, word_address(cpu.word), cpu.delay_us, 0, flags)
+        at = ENTRIES_OFFSET + number * ENTRY_SIZE
+        out[at : at + ENTRY_SIZE] = packed
+    return bytes(out)

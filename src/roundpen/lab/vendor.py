@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""QEMU's `virt` under the vendor firmware: a board that starts its CPUs from a spin-table.
+
+Pure: `vendor_tree`, `parameters` and `argv`. The edge is `arguments`, which asks QEMU for its
+tree, writes the files beside the run and gives back the command line.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from roundpen.devicetree import Tree
+from roundpen.errors import MachineError, UserError, reason_of
+from roundpen.lab.firmware import build, params
+
+RAM = 0x4000_0000
+TREE_ADDRESS = 0x4800_0000
+INITRD_ADDRESS = 0x4820_0000
+"""Behind the 2 MiB that the largest tree may have."""
+GICD = 0x0800_0000
+GIC_CPU = {2: 0x0801_0000, 3: 0x080A_0000}
+"""GICv2: CPU interface; GICv3: redistributors (QEMU, hw/arm/virt.c, base_memmap)."""
+CLUSTER = {2: 8, 3: 16}
+"""CPUs per Aff1 value: QEMU numbers by what one SGI can target."""
+CPUS_MAX = {2: 8, 3: 123}
+
+_DUMP_TIMEOUT = 60
+
+
+@dataclass(frozen=True)
+class VirtSpec:
+    """One spin-table machine. CPUs are numbered in QEMU's order; 0 is the boot CPU.
+
+    words: one release word per CPU, or one for all. entry_level: 2 (with EL2) or 1 (the
+    machine has none). memory_mib: MiB of RAM. load_offset: bytes from the start of RAM to the
+    Image. absent: CPUs that ignore their word. late: (CPU, seconds between its release and its
+    arrival). strangers: CPUs that the firmware releases, but that the tree does not name.
+    other_level: CPUs that arrive at EL1 while the boot CPU is at EL2.
+    """
+
+    cpus: int = 4
+    cpu: str = "cortex-a72"
+    gic: Literal[2, 3] = 2
+    words: Literal["unique", "shared"] = "unique"
+    entry_level: Literal[1, 2] = 2
+    memory_mib: int = 1024
+    load_offset: int = 0x20_0000
+    absent: tuple[int, ...] = ()
+    late: tuple[tuple[int, float], ...] = ()
+    strangers: tuple[int, ...] = ()
+    other_level: tuple[int, ...] = ()
+    mte: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what QEMU or the firmware could not do. Raises UserError."""
+        if not 1 <= self.cpus <= CPUS_MAX[self.gic]:
+            raise UserError(
+                f"virt machine: {self.cpus} CPUs; with GICv{self.gic} it has 1 to"
+                f" {CPUS_MAX[self.gic]}"
+            )
+        named = {*self.absent, *self.strangers, *self.other_level, *(n for n, _ in self.late)}
+        for number in sorted(named):
+            if not 0 < number < self.cpus:
+                raise UserError(
+                    f"virt machine: CPU {number} can't be special; secondaries are numbered"
+                    f" 1 to {self.cpus - 1}"
+                )
+        if self.other_level and self.entry_level != 2:
+            raise UserError("virt machine: without EL2 no CPU can arrive at another level")
+        if self.load_offset < params.VENDOR_BASE + params.VENDOR_SIZE - RAM:
+            raise UserError(
+                f"virt machine: load offset {self.load_offset:#x} is inside the firmware's RAM,"
+                " which ends at 0x200000"
+            )
+
+    @property
+    def image_address(self) -> int:
+        """Where the Image is loaded and entered."""
+        return RAM + self.load_offset
+
+    def mpidr(self, number: int) -> int:
+        """The affinity of CPU `number`, as in MPIDR_EL1 and the tree."""
+        size = CLUSTER[self.gic]
+        return (number // size) << 8 | number % size
+
+    def word(self, number: int) -> int:
+        """The address of the release word of CPU `number`."""
+        return params.word_address(0 if self.words == "shared" else number)
+
+
+def machine_arguments(spec: VirtSpec) -> list[str]:
+    """The arguments that make the machine: its devices, CPUs and memory."""
+    options = ["virt", "secure=on", f"virtualization={'on' if spec.entry_level == 2 else 'off'}",
+               f"gic-version={spec.gic}"]  # fmt: skip
+    if spec.gic == 3:
+        options.append("its=off")
+    if spec.mte:
+        options.append("mte=on")
+    # Spinning CPUs yield to each other on one thread; on more threads than host cores they
+    # would only burn the others' time.
+    thread = "single" if spec.cpus >= 8 else "multi"
+    return ["-machine", ",".join(options), "-accel", f"tcg,thread={thread}", "-cpu", spec.cpu,
+            "-smp", str(spec.cpus), "-m", f"{spec.memory_mib}M", "-nic", "none"]  # fmt: skip
+
+
+def vendor_tree(raw: bytes, spec: VirtSpec, command_line: str, initrd_size: int = 0) -> bytes:
+    """QEMU's own tree `raw`, told the vendor's way: a spin-table and no PSCI.
+
+    `initrd_size`: bytes at INITRD_ADDRESS, 0 without. Raises UserError on a damaged tree.
+    """
+    tree = Tree(raw, "QEMU's device tree")
+    tree.remove_node("/psci")
+    tree.remove_node("/secure-chosen")
+    for path in tree.children("/"):
+        # The firmware's own devices; the pl061 may be referred to only by others of these.
+        if tree.text(path, "secure-status") == "okay" and tree.text(path, "status") == "disabled":
+            tree.remove_node(path)
+    # QEMU describes a topology that names every CPU, strangers included.
+    tree.remove_node("/cpus/cpu-map")
+    numbers = {spec.mpidr(number): number for number in range(spec.cpus)}
+    for path in tree.children("/cpus"):
+        number = numbers[tree.cells(path, "reg")[-1]]
+        if number in spec.strangers:
+            tree.remove_node(path)
+            continue
+        tree.set_text(path, "enable-method", "spin-table")
+        tree.set_u64(path, "cpu-release-addr", spec.word(number))
+    tree.set_text("/chosen", "bootargs", command_line)
+    if initrd_size:
+        tree.set_u64("/chosen", "linux,initrd-start", INITRD_ADDRESS)
+        tree.set_u64("/chosen", "linux,initrd-end", INITRD_ADDRESS + initrd_size)
+    tree.reserve(params.VENDOR_BASE, params.VENDOR_SIZE)
+    return tree.to_bytes()
+
+
+def parameters(spec: VirtSpec) -> bytes:
+    """The firmware's parameter block for this machine."""
+    delays = dict(spec.late)
+    cpus = [
+        params.Cpu(
+            mpidr=spec.mpidr(number),
+            word=0 if spec.words == "shared" else number,
+            delay_us=round(delays.get(number, 0) * 1_000_000),
+            absent=number in spec.absent,
+            other_level=number in spec.other_level,
+        )
+        for number in range(spec.cpus)
+    ]
+    return params.block(
+        cpus,
+        image=spec.image_address,
+        tree=TREE_ADDRESS,
+        gic=spec.gic,
+        gicd=GICD,
+        gic_cpu=GIC_CPU[spec.gic],
+        entry_level=spec.entry_level,
+    )
+
+
+@dataclass(frozen=True)
+class Loads:
+    """The files of one run: what lies where when the machine starts."""
+
+    firmware: Path
+    block: Path
+    tree: Path
+    image: Path
+    initrd: Path | None = None
+    more: tuple[tuple[Path, int], ...] = ()
+    """Further files, each with its address."""
+
+
+def argv(spec: VirtSpec, loads: Loads) -> list[str]:
+    """QEMU's arguments for this machine and these files: no program name, serial or display."""
+    placed = [
+        (loads.firmware, params.VENDOR_BASE),
+        (loads.block, params.VENDOR_PARAMS),
+        (loads.tree, TREE_ADDRESS),
+        (loads.image, spec.image_address),
+        *([(loads.initrd, INITRD_ADDRESS)] if loads.initrd else []),
+        *loads.more,
+    ]
+    out = [*machine_arguments(spec), "-bios", str(loads.firmware)]
+    for path, address in placed:
+        out += ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
+    return out
+
+
+def arguments(
+    spec: VirtSpec,
+    image: Path,
+    initrd: Path | None,
+    command_line: str,
+    workdir: Path,
+    *,
+    qemu: str = "qemu-system-aarch64",
+) -> list[str]:
+    """Prepare a run in `workdir` (an existing folder) and give QEMU's arguments for it.
+
+    Serial, display and the program's name are the caller's. Raises MachineError when there is
+    no QEMU or no compiler, or a file can't be written; UserError when the files don't fit.
+    """
+    try:
+        initrd_size = initrd.stat().st_size if initrd else 0
+        image_size = image.stat().st_size
+    except OSError as error:
+        raise MachineError(f"{error.filename}: cannot be read: {reason_of(error)}") from error
+    _check_room(spec, image, image_size, initrd_size)
+    tree = vendor_tree(qemu_tree(spec, workdir, qemu=qemu), spec, command_line, initrd_size)
+    return argv(
+        spec,
+        Loads(
+            firmware=build.binary(),
+            block=_write(workdir / "vendor-params.bin", parameters(spec)),
+            tree=_write(workdir / "vendor.dtb", tree),
+            image=image,
+            initrd=initrd,
+        ),
+    )
+
+
+def _check_room(spec: VirtSpec, image: Path, image_size: int, initrd_size: int) -> None:
+    if spec.image_address < TREE_ADDRESS < spec.image_address + image_size:
+        raise UserError(
+            f"{image}: {image_size} bytes at {spec.image_address:#x} reach the device tree at"
+            f" {TREE_ADDRESS:#x}"
+        )
+    end = RAM + spec.memory_mib * 2**20
+    if INITRD_ADDRESS + initrd_size > end:
+        raise UserError(
+            f"virt machine: {spec.memory_mib} MiB of RAM don't hold an initrd of {initrd_size}"
+            f" bytes at {INITRD_ADDRESS:#x}",
+            remedy="give the machine more memory",
+        )
+
+
+def qemu_tree(spec: VirtSpec, workdir: Path, *, qemu: str = "qemu-system-aarch64") -> bytes:
+    """The tree that QEMU itself makes for this machine; it ends before any CPU runs.
+
+    Raises MachineError when QEMU is missing or refuses the machine.
+    """
+    out = workdir / "qemu.dtb"
+    arguments_ = machine_arguments(spec)
+    # A firmware has to be named, or QEMU describes the PSCI that it would offer itself.
+    arguments_[1] += f",dumpdtb={out}"
+    command = [qemu, *arguments_, "-display", "none", "-bios", os.devnull]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_DUMP_TIMEOUT
+        )
+        if done.returncode:
+            raise MachineError(f"{qemu}: refuses the machine: {done.stderr.strip()}")
+        return out.read_bytes()
+    except subprocess.TimeoutExpired as error:
+        raise MachineError(f"{qemu}: no device tree after {_DUMP_TIMEOUT} s") from error
+    except OSError as error:
+        raise MachineError(
+            f"{qemu}: cannot give its device tree: {reason_of(error)}",
+            remedy="install qemu-system-arm (the name on Debian and Ubuntu)",
+        ) from error
+
+
+def _write(path: Path, data: bytes) -> Path:
+    """Write beside, then rename: QEMU never loads half a file."""
+    beside = path.with_name(path.name + ".new")
+    try:
+        beside.write_bytes(data)
+        beside.rename(path)
+    except OSError as error:
+        raise MachineError(f"{path}: cannot be written: {reason_of(error)}") from error
+    return path
