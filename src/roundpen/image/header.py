@@ -43,7 +43,7 @@ class ImageHeader:
         if len(data) < HEADER_SIZE:
             return None
         fields = _FORMAT.unpack_from(data)
-        return cls(*fields[:8], pe_offset=fields[9]) if fields[8] == MAGIC else None
+        return cls(*fields[:8], *fields[9:]) if fields[8] == MAGIC else None
 
     def pack(self) -> bytes:
         """The 64 bytes that `parse` reads."""

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Build pen.bin: `PYTHONPATH=src python pen/build.py [--out FILE]`.
+
+Used by the wheel's build hook and by the Makefile. Needs Python's standard library, make, an
+aarch64 compiler, and once the network, for the sources of libfdt; $ROUNDPEN_LIBFDT names a
+folder that has them already. The result is kept in the cache under what it was made from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from roundpen import cache
+from roundpen.contract import header
+from roundpen.errors import MachineError, RoundpenError, UserError, reason_of
+from roundpen.publish import publish
+
+PEN = Path(__file__).resolve().parent
+PACKAGED = PEN.parent / "src" / "roundpen" / "image" / "data" / "pen.bin"
+
+_LIBFDT_REQUIREMENT = (
+    "pylibfdt==1.7.2.post2 "
+    "--hash=sha256:b23d03d10ab62ad1f4e7eedde0eb8a7a8872cc08d2a5c2bba7b48bb6fd3c69f4\n"
+)
+_SOURCES = (".c", ".h", ".S", ".lds", ".ld", ".mk")
+_LOG_LINES = 20
+
+
+def cross_prefix() -> str:
+    """The compiler's prefix: $CROSS_COMPILE, Debian's cross compiler, or none on arm64 itself.
+
+    Raises MachineError when there is no such compiler.
+    """
+    asked = os.environ.get("CROSS_COMPILE")
+    native = [""] if platform.machine() == "aarch64" else []
+    candidates = [asked] if asked is not None else ["aarch64-linux-gnu-", *native]
+    for prefix in candidates:
+        if shutil.which(f"{prefix}gcc"):
+            return prefix
+    raise MachineError(
+        f"pen: the compiler {candidates[0]}gcc is missing",
+        remedy="install the package gcc-aarch64-linux-gnu (Debian, Ubuntu) and build again",
+    )
+
+
+def libfdt() -> Path:
+    """The folder with libfdt's sources: $ROUNDPEN_LIBFDT, else fetched once into the cache.
+
+    Raises UserError when $ROUNDPEN_LIBFDT has none; MachineError when fetching fails.
+    """
+    own = os.environ.get("ROUNDPEN_LIBFDT")
+    if own:
+        if not (Path(own) / "libfdt.h").is_file():
+            raise UserError(
+                f"ROUNDPEN_LIBFDT={own}: has no libfdt.h",
+                remedy="name the folder libfdt/ of the device tree compiler's sources",
+            )
+        return Path(own).resolve()
+    return cache.entry("libfdt", cache.digest(_LIBFDT_REQUIREMENT), _fetch_libfdt)
+
+
+def compile_pen(out: Path, *, sources: Path = PEN) -> Path:
+    """Compile `sources` into the folder `out`; gives `out`/pen.bin. Always compiles.
+
+    Raises MachineError, with the end of the compiler's output, when that fails.
+    """
+    if shutil.which("make") is None:
+        raise MachineError("pen: make is missing", remedy="install the package make")
+    out.mkdir(parents=True, exist_ok=True)
+    contract = out / "contract.h"
+    contract.write_text(header.render(), encoding="ascii")
+    _run(
+        "make",
+        "--no-print-directory",
+        "-C",
+        str(sources),
+        f"OUT={out.resolve()}",
+        f"LIBFDT={libfdt()}",
+        f"CROSS_COMPILE={cross_prefix()}",
+        f"CONTRACT={contract.resolve()}",
+    )
+    return out / "pen.bin"
+
+
+def build() -> Path:
+    """The folder with pen.bin, pen.elf and resident.elf, from the cache when nothing changed."""
+    return cache.entry("pen", _key(), _make)
+
+
+def _make(folder: Path) -> None:
+    compile_pen(folder)
+
+
+def _key() -> str:
+    """What the pen is made from: sources, contract, libfdt, compiler."""
+    paths = sorted(
+        path
+        for path in PEN.rglob("*")
+        if path.is_file() and (path.suffix in _SOURCES or path.name == "Makefile")
+    )
+    parts: list[str | bytes] = [header.render(), _LIBFDT_REQUIREMENT]
+    parts += [os.environ.get("ROUNDPEN_LIBFDT", ""), _run(f"{cross_prefix()}gcc", "--version")]
+    for path in paths:
+        parts += [str(path.relative_to(PEN)), path.read_bytes()]
+    return cache.digest(*parts)
+
+
+def _fetch_libfdt(folder: Path) -> None:
+    """libfdt's sources out of pylibfdt's source package, whose hash pip checks."""
+    with tempfile.TemporaryDirectory(prefix="roundpen-") as scratch:
+        wanted = Path(scratch) / "requirements.txt"
+        wanted.write_text(_LIBFDT_REQUIREMENT, encoding="ascii")
+        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet")
+        options = ("--no-deps", "--no-binary", "pylibfdt", "--require-hashes")
+        _run(*pip, *options, "-r", str(wanted), "-d", scratch)
+        (archive,) = Path(scratch).glob("*.tar.gz")
+        with tarfile.open(archive) as members:
+            for member in members:
+                path = Path(member.name)
+                if path.parent.name == "libfdt" and path.suffix in (".c", ".h"):
+                    member.name = path.name
+                    members.extract(member, folder, filter="data")
+
+
+def _run(*argv: str) -> str:
+    """Run a tool; its output. Raises MachineError with the output's end when it fails."""
+    try:
+        done = subprocess.run(
+            argv, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+    except OSError as error:
+        raise MachineError(f"{argv[0]}: cannot be run: {reason_of(error)}") from error
+    if done.returncode != 0:
+        sys.stderr.write("".join(f"{line}\n" for line in done.stdout.splitlines()[-_LOG_LINES:]))
+        raise MachineError(
+            f"{' '.join(argv[:4])} ...: failed with status {done.returncode}",
+            remedy="its last lines stand above",
+        )
+    return done.stdout
+
+
+def main() -> int:
+    """Build pen.bin to where --out says; 3 and one line when that fails."""
+    parser = argparse.ArgumentParser(description="Build the pen.")
+    parser.add_argument("--out", type=Path, default=PACKAGED, help="default: the package's data")
+    out: Path = parser.parse_args().out
+    try:
+        binary = (build() / "pen.bin").read_bytes()
+        if not out.is_file() or out.read_bytes() != binary:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            publish(out, binary)
+    except RoundpenError as error:
+        sys.stderr.write(f"roundpen: error: {error}\n")
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
