@@ -68,7 +68,8 @@ def headline(book: Logbook) -> Iterator[str]:
     gathered = book.seconds(book.gather_ended_at)
     handed = book.seconds(book.handed_over_at)
     if gathered is not None and handed is not None:
-        yield f"CPUs gathered after {gathered * 1e3:.3f} ms, kernel entered after {handed * 1e3:.3f} ms"
+        took = f"CPUs gathered after {gathered * 1e3:.3f} ms"
+        yield f"{took}, kernel entered after {handed * 1e3:.3f} ms"
     if book.stepped_aside:
         yield f"wrapped kernels that left everything to this pen: {book.stepped_aside}"
     if book.strangers:

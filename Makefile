@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Every target works as the first command in a fresh checkout: scripts/setup installs what is
+# missing, and does nothing when nothing is.
+
+PYTHON := .venv/bin/python
+PYTEST := .venv/bin/pytest
+TESTS = $(wildcard tests/unit tests/pen tests/boot)
+SOURCES = $(wildcard src tests pen hatch_build.py)
+
+.PHONY: help demo test test-quick lint bench clean
+
+help:
+	@echo 'make demo        an emulated Raspberry Pi 3B: kexec refused, then twice with every CPU'
+	@echo 'make test        all tests, machines included (under 20 minutes)'
+	@echo 'make test-quick  tests that start no machine (under a minute)'
+	@echo 'make lint        ruff and mypy'
+	@echo 'make bench       figures: instructions, boot time added, ratios to other PSCIs'
+	@echo 'make clean       remove what was built here; the cache in ~/.cache/roundpen stays'
+
+demo:
+	@scripts/setup lab
+	@.venv/bin/roundpen demo
+
+test:
+	@scripts/setup dev lab kernel
+	$(PYTEST) $(TESTS)
+
+test-quick:
+	@scripts/setup dev lab
+	$(PYTEST) tests/unit
+
+lint:
+	@scripts/setup dev
+	.venv/bin/ruff check $(SOURCES)
+	.venv/bin/ruff format --check $(SOURCES)
+	.venv/bin/mypy
+
+bench:
+	@scripts/setup lab kernel
+	@.venv/bin/roundpen bench
+
+clean:
+	rm -rf .venv .setup.lock build dist src/roundpen/image/data src/roundpen/lab/data
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests pen -name __pycache__ -type d -prune -exec rm -rf {} +
