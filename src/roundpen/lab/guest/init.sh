@@ -1,0 +1,172 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Drives one generation (one kernel) of a lab run; the host only reads, because console input
+# does not arrive on every machine. What to do stands in /scenario, one step a line:
+#     <generation> <verb> <arguments>
+# Every event goes through /dev/kmsg, so that the kernel's own lines can't cut it in two and
+# it carries the guest's time. Its first word is a digest over a nonce that stands in
+# /scenario only: neither an echo of the command line nor a damaged line looks like one.
+
+export PATH=/bin
+/bin/busybox mkdir -p /proc /sys /dev /tmp
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+exec </dev/null >/dev/console 2>&1
+echo on >/proc/sys/kernel/printk_devkmsg
+
+cpus=/sys/devices/system/cpu
+read -r generation </generation
+read -r nonce </nonce
+sequence=0
+
+event() { # name, text
+	mac=$(echo "$nonce $generation $sequence $1 $2" | sha256sum)
+	echo "roundpen ${mac%"${mac#????????????????}"} $generation $sequence $1 $2" >/dev/kmsg
+	sequence=$((sequence + 1))
+}
+
+expand() { # "0-2,5" -> 0 1 2 5
+	for range in $(echo "$1" | tr ',' ' '); do
+		seq "${range%-*}" "${range#*-}"
+	done
+}
+
+uptime() { read -r up _ </proc/uptime; }
+
+one_line() { tr '\n' ' ' | tr -s ' ' | cut -c1-600; }
+
+report() {
+	event kernel "release=$(uname -r) possible=$(cat $cpus/possible) present=$(cat $cpus/present) online=$(cat $cpus/online)"
+	event level "$(dmesg | grep -v ' roundpen ' | grep -o 'started at EL[0-9]' | head -n 1)"
+	for file in /proc/device-tree/chosen/roundpen,*; do
+		[ -e "$file" ] && event chosen "${file##*/}=$(tr -d '\0' <"$file")"
+	done
+	for node in /proc/device-tree/cpus/cpu@*; do
+		state=okay
+		[ -e "$node/status" ] && state=$(tr -d '\0' <"$node/status")
+		event node "name=${node##*/} method=$(tr -d '\0' <"$node/enable-method") status=$state"
+	done
+}
+
+# "Online" is the kernel's belief. A digest computed while pinned to the CPU, and the CPU that
+# the kernel says it ran on, are something that the CPU has done.
+work() { # label
+	for cpu in $(expand "$(cat $cpus/online)"); do
+		event work "label=$1 cpu=$cpu $(taskset -c "$cpu" sh /lib/work.sh "$nonce $generation $1 $cpu" 2>&1 | one_line)"
+	done
+}
+
+switch() { # cpu, wanted state: sets $why
+	why=$( (echo "$2" >"$cpus/cpu$1/online") 2>&1 | one_line)
+	read -r now <"$cpus/cpu$1/online"
+	[ "$now" = "$2" ]
+}
+
+cycle() { # cpu, cycles
+	done=0 why=
+	uptime; began=$up
+	if [ ! -e "$cpus/cpu$1/online" ]; then
+		why="no control file online"
+	else
+		while [ "$done" -lt "$2" ] && switch "$1" 0 && switch "$1" 1; do
+			done=$((done + 1))
+		done
+	fi
+	uptime
+	event hotplug "cpu=$1 cycles=$2 done=$done began=$began ended=$up why=$why"
+}
+
+hotplug() { # cycles, cpus
+	for cpu in $2; do cycle "$cpu" "$1"; done
+}
+
+# One aligned access per word: the region is mapped as device memory.
+words() { # offset in the region, bytes
+	at=$1 end=$(($1 + $2))
+	while [ "$at" -lt "$end" ]; do
+		line= start=$at
+		while [ "$at" -lt "$end" ] && [ "$at" -lt $((start + 128)) ]; do
+			line="$line $(devmem $((base + at)) 64)"
+			at=$((at + 8))
+		done
+		event logbook "at=$start words=$(echo $line | tr ' ' ',')"
+	done
+}
+
+logbook() { # spans: offset:size of the header, offset:stride:size of the slots
+	node=$(echo /proc/device-tree/reserved-memory/roundpen@*)
+	if [ ! -d "$node" ]; then
+		event logbook-none "no node /reserved-memory/roundpen@"
+		return
+	fi
+	base=$((0x${node##*@}))
+	event logbook-base "base=$base"
+	words "$1" "$2"
+	count=$(($(devmem $((base + $1 + 24)) 32)))
+	slot=0
+	while [ "$slot" -lt "$count" ]; do
+		words $(($3 + slot * $4)) "$5"
+		slot=$((slot + 1))
+	done
+}
+
+load() { # the next generation: this root once more, one generation on
+	if [ ! -e /kexec/Image ]; then event kexec-load "status=1 said=no /kexec/Image"; return; fi
+	echo $((generation + 1)) >/generation
+	(cd / && { echo bin; find init generation nonce scenario bin/busybox bin/kexec lib kexec; } |
+		cpio -o -H newc >/tmp/next.cpio) 2>/dev/null
+	echo "$generation" >/generation
+	said=$(kexec -l /kexec/Image --initrd=/tmp/next.cpio --reuse-cmdline 2>&1)
+	status=$?
+	why=$(dmesg | grep -v ' roundpen ' | grep -i kexec | grep -vi 'command line' | tail -n 1 | sed 's/^\[[^]]*\] //')
+	loaded=$(cat /sys/kernel/kexec_loaded)
+	event kexec-load "status=$status loaded=$loaded said=$(echo "$said" | head -n 1) kernel=$why"
+}
+
+jump() {
+	if [ "$(cat /sys/kernel/kexec_loaded)" != 1 ]; then event kexec-skipped "nothing is loaded"; return; fi
+	uptime
+	event kexec-jump "at=$up"
+	kexec -e
+	event kexec-failed "kexec -e came back with status $?"
+}
+
+modules() { # file names, in order
+	for name in "$@"; do
+		said=$(insmod "/lib/modules/$name" 2>&1)
+		event module "name=$name status=$? said=$(echo "$said" | one_line)"
+	done
+}
+
+finish() { # how
+	uptime
+	event end "how=$1 at=$up"
+	case $1 in
+	poweroff) poweroff -f ;;
+	reboot) reboot -f ;;
+	esac
+	while :; do sleep 1000; done
+}
+
+uptime
+event start "at=$up"
+while read -r when verb rest; do
+	[ "$when" = "$generation" ] || continue
+	# shellcheck disable=SC2086  # the steps' arguments are words
+	case $verb in
+	report) report ;;
+	work) work $rest ;;
+	hotplug) hotplug ${rest%% *} "${rest#* }" ;;
+	logbook) logbook $rest ;;
+	load) load ;;
+	jump) jump ;;
+	modules) modules $rest ;;
+	run) event run "status=$(sh -c "$rest" >/tmp/run 2>&1; echo $?) said=$(one_line </tmp/run)" ;;
+	finish) finish $rest ;;
+	*) event unknown-step "$verb" ;;
+	esac
+done </scenario
+finish stay

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The machines of the lab, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from itertools import product
+
+from roundpen.errors import UserError
+
+
+class Family(Enum):
+    """How a machine starts its secondaries, and who prepared that."""
+
+    BOARD = "board"
+    """QEMU's model of a board, with QEMU's own spin-table stub and the kernel's stock tree."""
+    VENDOR = "vendor"
+    """QEMU `virt` under our EL3 vendor firmware, which knows only a spin-table."""
+    PSCI = "psci"
+    """QEMU `virt` with QEMU's own PSCI: the yardstick, no spin-table at all."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine of the lab. `memory` in MiB; `tree`: a DTB from the kernel's package."""
+
+    name: str
+    family: Family
+    cpus: int
+    board: str
+    describes: str
+    cpu: str = ""
+    memory: int = 1024
+    gic: int = 0
+    words: str = ""
+    entry_level: int = 2
+    tree: str = ""
+    console: str = ""
+    serial: int = 0
+    least_qemu: int = 7
+    resets: bool = False
+    """Whether the board's tree names a way to reset and to switch off."""
+
+    @property
+    def spin_table(self) -> bool:
+        """Whether a stock kernel is expected to refuse kexec here."""
+        return self.family is not Family.PSCI
+
+
+_CPUS = {"a53": "cortex-a53", "a72": "cortex-a72", "max": "max"}
+_COUNTS = (2, 4, 8, 32)
+_GICV2_CPUS = 8
+"""QEMU's `virt` has no GICv2 for more."""
+
+RASPI3B = Machine(
+    name="raspi3b",
+    family=Family.BOARD,
+    cpus=4,
+    board="raspi3b",
+    describes="Raspberry Pi 3B, its stock device tree, entry at EL2",
+    tree="bcm2837-rpi-3-b.dtb",
+    console="ttyS1,115200",
+    serial=1,
+    resets=True,
+)
+RASPI4B = Machine(
+    name="raspi4b",
+    family=Family.BOARD,
+    cpus=4,
+    board="raspi4b",
+    describes="Raspberry Pi 4B, its stock device tree, entry at EL2",
+    memory=2048,
+    tree="bcm2711-rpi-4-b.dtb",
+    console="ttyS1,115200",
+    serial=1,
+    least_qemu=9,
+    resets=True,
+)
+
+
+def _vendor(words: str, level: int, gic: int, cpus: int, cpu: str) -> Machine:
+    return Machine(
+        name=f"virt-{words}-el{level}-gicv{gic}-{cpus}-{cpu}",
+        family=Family.VENDOR,
+        cpus=cpus,
+        board="virt",
+        describes=f"{cpus} x {_CPUS[cpu]}, spin-table with "
+        f"{'one word per CPU' if words == 'unique' else 'one word for all'}, "
+        f"entry at EL{level}, GICv{gic}",
+        cpu=_CPUS[cpu],
+        gic=gic,
+        words=words,
+        entry_level=level,
+    )
+
+
+def _yardstick(gic: int, cpus: int, cpu: str, name: str = "") -> Machine:
+    return Machine(
+        name=name or f"psci-gicv{gic}-{cpus}-{cpu}",
+        family=Family.PSCI,
+        cpus=cpus,
+        board="virt",
+        describes=f"{cpus} x {_CPUS[cpu]}, QEMU's own PSCI, GICv{gic}",
+        cpu=_CPUS[cpu],
+        gic=gic,
+        entry_level=1,
+    )
+
+
+def _all() -> dict[str, Machine]:
+    machines = [RASPI3B, RASPI4B, _yardstick(3, 4, "a53", name="psci")]
+    pairs = [(gic, n) for gic, n in product((2, 3), _COUNTS) if gic == 3 or n <= _GICV2_CPUS]
+    machines += [_yardstick(gic, n, cpu) for (gic, n), cpu in product(pairs, _CPUS)]
+    machines += [
+        _vendor(words, level, gic, n, cpu)
+        for words, level, (gic, n), cpu in product(("unique", "shared"), (2, 1), pairs, _CPUS)
+    ]
+    return {machine.name: machine for machine in machines}
+
+
+MACHINES: dict[str, Machine] = _all()
+
+
+def machine(name: str) -> Machine:
+    """The machine called `name`.
+
+    Raises UserError for an unknown name.
+    """
+    found = MACHINES.get(name)
+    if found is None:
+        raise UserError(f"no machine called {name!r}", remedy="see `roundpen lab list`")
+    return found

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The one module that starts QEMU. Bounded in time and output; ends only its own child."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from roundpen.errors import MachineError, reason_of
+from roundpen.lab.console import COMPLAINT, FATAL, Lines
+
+TRANSCRIPT_MAX = 16 << 20
+"""Bytes. More than a hundred times what a run prints."""
+_FATAL_GRACE = 3.0
+"""Seconds to go on reading after a fatal line: what follows says why."""
+_POLL = 0.5
+
+
+class Stopped(Enum):
+    """Why the run ended."""
+
+    DONE = "the observer had what it wanted"
+    EXITED = "the machine switched off"
+    FATAL = "the kernel died"
+    TIMEOUT = "time was up"
+    FLOOD = "the console printed too much"
+
+
+@dataclass
+class Transcript:
+    """What the console said, and how it ended. Times: seconds since QEMU was started."""
+
+    lines: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    stopped: Stopped = Stopped.TIMEOUT
+    fatal: str = ""
+    status: int | None = None
+    seconds: float = 0.0
+    diagnostics: str = ""
+
+    def text(self) -> str:
+        """All lines, and what QEMU itself said."""
+        return "\n".join([*self.lines, self.diagnostics]).rstrip() + "\n"
+
+
+Observer = Callable[[str, float], bool]
+"""Gets each line and the seconds since the start; True ends the run."""
+
+
+def run(command: Sequence[str], observe: Observer, *, timeout: float, folder: Path) -> Transcript:
+    """Start `command` and read its standard output until something ends it.
+
+    Raises MachineError when it can't be started.
+    """
+    diagnostics = folder / "qemu.stderr"
+    try:
+        with diagnostics.open("wb") as errors:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+            )
+    except OSError as error:
+        raise MachineError(f"{command[0]}: cannot be started: {reason_of(error)}") from error
+    try:
+        transcript = _read(process, observe, timeout)
+    finally:
+        _end(process)
+    transcript.status = process.returncode if transcript.stopped is Stopped.EXITED else None
+    transcript.diagnostics = diagnostics.read_text(errors="replace")
+    return transcript
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdout:
+        process.stdout.close()
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def _settle(process: subprocess.Popen[bytes]) -> None:
+    """Give a QEMU that has closed its console the moment that it needs to exit by itself."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=5)
+
+
+def _read(process: subprocess.Popen[bytes], observe: Observer, timeout: float) -> Transcript:
+    assert process.stdout is not None
+    transcript, lines = Transcript(), Lines()
+    began = time.monotonic()
+    deadline, size = began + timeout, 0
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            now = time.monotonic()
+            transcript.seconds = now - began
+            if now >= deadline:
+                transcript.stopped = Stopped.FATAL if transcript.fatal else Stopped.TIMEOUT
+                break
+            if not selector.select(min(_POLL, deadline - now)):
+                continue
+            data = os.read(process.stdout.fileno(), 1 << 16)
+            size += len(data)
+            transcript.seconds = time.monotonic() - began
+            whole = list(lines.feed(data)) if data else [lines.rest()]
+            ended = [_note(transcript, line, observe) for line in whole]
+            if any(ended):
+                transcript.stopped = Stopped.DONE
+                break
+            if not data:
+                transcript.stopped = Stopped.FATAL if transcript.fatal else Stopped.EXITED
+                _settle(process)
+                break
+            if size > TRANSCRIPT_MAX:
+                transcript.stopped = Stopped.FLOOD
+                break
+            if transcript.fatal:
+                deadline = min(deadline, time.monotonic() + _FATAL_GRACE)
+    return transcript
+
+
+def _note(transcript: Transcript, line: str, observe: Observer) -> bool:
+    """Keep a line, judge it, show it to the observer."""
+    transcript.lines.append(line)
+    if not transcript.fatal and FATAL.search(line):
+        transcript.fatal = line.strip()
+    elif COMPLAINT.search(line):
+        transcript.complaints.append(line.strip())
+    return observe(line, transcript.seconds)

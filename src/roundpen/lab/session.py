@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One lab run from names to verdict: kernel, wrap, guest, machine, judge."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from roundpen import cache
+from roundpen.contract.layout import Offer
+from roundpen.errors import MachineError, UserError
+from roundpen.image import payload
+from roundpen.image.wrap import wrap_file
+from roundpen.kernel import debian, trimmed
+from roundpen.lab import emulator as emulators
+from roundpen.lab import qemu, run, vendor
+from roundpen.lab.events import Event, parser
+from roundpen.lab.guest import root
+from roundpen.lab.guest.root import Member
+from roundpen.lab.machines import Family, Machine
+from roundpen.lab.roundtrip import Verdict, judge, split_at_reboot
+from roundpen.lab.run import Stopped, Transcript
+from roundpen.lab.scenario import Ending, Scenario, steps
+
+DEFAULT_KERNEL = "debian-6.1"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel to boot: from the lists of Debian's and of the lab's own, or a file."""
+
+    name: str
+    image: Path
+    package: debian.DebianKernel | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to do. `wrap` None: the plain kernel. `kexec_wrapped`: kexec to the wrapped one."""
+
+    machine: Machine
+    kernel: Kernel
+    scenario: Scenario
+    wrap: Offer | None = None
+    kexec_wrapped: bool = False
+    timeout: float = 600.0
+    command_line: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run. `transcript`: where the console's lines are kept, if they are."""
+
+    job: Job
+    verdict: Verdict
+    console: Transcript
+    events: tuple[Event, ...]
+    transcript: Path | None = None
+
+
+def kernel(name: str) -> Kernel:
+    """The kernel called `name`: one of Debian's, one of the lab's own, or a file.
+
+    Raises UserError when it is none of these, MachineError when it can't be had or built.
+    """
+    if name in debian.FLAVOURS:
+        package = debian.kernel(name)
+        return Kernel(name, package.image, package)
+    if name in trimmed.FLAVOURS:
+        return Kernel(name, trimmed.build(name).image)
+    path = Path(name)
+    if path.is_file():
+        return Kernel(path.name, path)
+    known = ", ".join([*debian.FLAVOURS, *trimmed.FLAVOURS])
+    raise UserError(
+        f"{name}: neither a kernel of the lab nor a file", remedy=f"the lab has: {known}"
+    )
+
+
+def perform(job: Job, transcript: Path | None = None) -> Result:
+    """Do the run and judge it; the console's lines go to `transcript`.
+
+    Without one they are kept in the cache when the run does not pass. Raises UserError or
+    MachineError when the run could not take place at all.
+    """
+    nonce = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="roundpen-lab-") as name:
+        folder = Path(name)
+        watcher = _Watcher(job.scenario, nonce)
+        command = _command(job, nonce, folder)
+        _log.info("%s: starting, kernel %s%s", job.machine.name, job.kernel.name, _how(job))
+        console = run.run(command, watcher, timeout=job.timeout, folder=folder)
+    verdict = judge(watcher.events, job.scenario, job.machine.cpus, nonce)
+    problems = (*_console_problems(job, console, watcher), *verdict.problems)
+    verdict = replace(verdict, problems=problems)
+    kept = _keep(job, console, transcript, needed=not verdict.passed)
+    return Result(job, verdict, console, tuple(watcher.events), kept)
+
+
+def _how(job: Job) -> str:
+    return f" wrapped ({job.wrap.name.lower()})" if job.wrap is not None else " as it is"
+
+
+class _Watcher:
+    """Collects events, says what happens, and knows when the run is over."""
+
+    def __init__(self, scenario: Scenario, nonce: str) -> None:
+        self.events: list[Event] = []
+        self.ended = False
+        self._ending = scenario.ending
+        self._parse = parser(nonce)
+
+    def __call__(self, line: str, seconds: float) -> bool:
+        event = self._parse(line, seconds)
+        if event is None:
+            return False
+        self.events.append(event)
+        _tell(event)
+        if event.name != "end":
+            return self.ended and bool(split_at_reboot(self.events)[1])
+        self.ended = True
+        # Another end than the one asked for comes when the chain broke: nothing will follow.
+        return event.value("how") != self._ending.value or self._ending is Ending.STAY
+
+
+def _tell(event: Event) -> None:
+    where = f"[{event.wall_time:5.1f} s] kernel {event.generation}"
+    if event.name == "kernel":
+        _log.info("%s: %s, CPUs online %s", where, event.value("release"), event.value("online"))
+    elif event.name == "hotplug":
+        text = f"{event.value('done')} of {event.value('cycles')} hotplug cycles"
+        _log.info("%s: CPU %s: %s", where, event.value("cpu"), text)
+    elif event.name == "kexec-load":
+        accepted = event.value("status") == "0"
+        reason = event.rest("kernel") or event.rest("said")
+        _log.info("%s: kexec -l: %s", where, "accepted" if accepted else f"refused: {reason}")
+    elif event.name == "kexec-jump":
+        _log.info("%s: kexec -e", where)
+    elif event.name == "end":
+        _log.info("%s: end (%s)", where, event.value("how"))
+
+
+def _console_problems(job: Job, console: Transcript, watcher: _Watcher) -> Iterator[str]:
+    poweroff = job.scenario.ending is Ending.POWEROFF and watcher.ended
+    wanted = Stopped.EXITED if poweroff else Stopped.DONE
+    if console.fatal:
+        yield f"the kernel died: {console.fatal}"
+    elif console.stopped is not wanted:
+        said = console.diagnostics.strip()
+        yield f"after {console.seconds:.0f} s {console.stopped.value}" + (
+            f" (QEMU: {said[-300:]})" if said else ""
+        )
+    elif poweroff and console.status != 0:
+        yield f"QEMU ended with status {console.status}: {console.diagnostics.strip()[-300:]}"
+    yield from (f"the kernel complained: {line}" for line in console.complaints[:5])
+
+
+def _keep(job: Job, console: Transcript, wanted: Path | None, *, needed: bool) -> Path | None:
+    if wanted is None and not needed:
+        return None
+    folder = cache.root() / "transcripts"
+    path = wanted or folder / f"{job.machine.name}-{job.kernel.name}-{secrets.token_hex(4)}.txt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(path.name + ".new")
+        beside.write_text(console.text(), encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise MachineError(f"{path}: the transcript cannot be written: {error}") from error
+    return path
+
+
+def _command(job: Job, nonce: str, folder: Path) -> list[str]:
+    """Prepare the files of the run in `folder` and give the whole command line."""
+    plain, first = folder / "Image", folder / "Image.first"
+    plain.write_bytes(payload.load(job.kernel.image).image)
+    if job.wrap is not None:
+        wrap_file(plain, first, offer=job.wrap)
+    else:
+        first = plain
+    initrd = folder / "initrd.cpio"
+    initrd.write_bytes(guest_root(job, nonce, first if job.kexec_wrapped else plain))
+    guest = qemu.Guest(first, initrd, command_line(job), _tree(job))
+    emulator = emulators.find(job.machine)
+    return [*emulator.command, *_arguments(job.machine, guest, folder)]
+
+
+def guest_root(job: Job, nonce: str, image: Path) -> bytes:
+    """The initramfs of the run. `image` is what kexec gets, where there is a kexec."""
+    files = root.base()
+    names: list[str] = []
+    if job.scenario.modules:
+        if job.kernel.package is None:
+            raise UserError(f"{job.kernel.name}: only a Debian kernel brings modules")
+        for name, content in job.kernel.package.modules(job.scenario.modules):
+            files[f"lib/modules/{name}"] = Member(content)
+            names.append(name)
+    scenario = replace(job.scenario, modules=tuple(names))
+    if scenario.kexecs:
+        files["kexec/Image"] = Member(image.read_bytes())
+    lines = steps(scenario, job.machine.cpus)
+    files["scenario"] = Member(("\n".join(lines) + "\n").encode())
+    files["nonce"] = Member(f"{nonce}\n".encode())
+    files["generation"] = Member(b"0\n")
+    return root.archive(files)
+
+
+def command_line(job: Job) -> str:
+    """The kernel's command line."""
+    console = job.machine.console or "ttyAMA0"
+    return " ".join(filter(None, [f"console={console}", job.command_line]))
+
+
+def _tree(job: Job) -> Path | None:
+    if not job.machine.tree:
+        return None
+    package = job.kernel.package or debian.kernel(DEFAULT_KERNEL)
+    return package.tree(job.machine.tree)
+
+
+def _arguments(machine: Machine, guest: qemu.Guest, folder: Path) -> list[str]:
+    if machine.family is not Family.VENDOR:
+        return [*qemu.direct_arguments(machine, guest), *qemu.common_arguments(machine)]
+    spec = vendor.VirtSpec(
+        cpus=machine.cpus,
+        cpu=machine.cpu,
+        gic=3 if machine.gic == 3 else 2,
+        words="shared" if machine.words == "shared" else "unique",
+        entry_level=1 if machine.entry_level == 1 else 2,
+        memory_mib=machine.memory,
+    )
+    made = vendor.arguments(spec, guest.image, guest.initrd, guest.command_line, folder)
+    return [*made, *qemu.common_arguments(machine)]
