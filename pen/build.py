@@ -47,7 +47,9 @@ def cross_prefix() -> str:
             return prefix
     raise MachineError(
         f"pen: the compiler {candidates[0]}gcc is missing",
-        remedy="install the package gcc-aarch64-linux-gnu (Debian, Ubuntu) and build again",
+        remedy="install the package gcc-aarch64-linux-gnu (Debian, Ubuntu) and build again"
+        if asked is None
+        else "install it, or unset CROSS_COMPILE",
     )
 
 
@@ -67,10 +69,11 @@ def libfdt() -> Path:
     return cache.entry("libfdt", cache.digest(_LIBFDT_REQUIREMENT), _fetch_libfdt)
 
 
-def compile_pen(out: Path, *, sources: Path = PEN) -> Path:
+def compile_pen(out: Path, *, sources: Path = PEN, defines: str = "") -> Path:
     """Compile `sources` into the folder `out`; gives `out`/pen.bin. Always compiles.
 
-    Raises MachineError, with the end of the compiler's output, when that fails.
+    `defines` are more options for the compiler (`-DNAME ...`), for tests that break the pen on
+    purpose. Raises MachineError, with the end of the compiler's output, when that fails.
     """
     if shutil.which("make") is None:
         raise MachineError("pen: make is missing", remedy="install the package make")
@@ -79,13 +82,14 @@ def compile_pen(out: Path, *, sources: Path = PEN) -> Path:
     contract.write_text(header.render(), encoding="ascii")
     _run(
         "make",
-        "--no-print-directory",
+        f"-j{os.cpu_count() or 1}",
         "-C",
         str(sources),
         f"OUT={out.resolve()}",
         f"LIBFDT={libfdt()}",
         f"CROSS_COMPILE={cross_prefix()}",
         f"CONTRACT={contract.resolve()}",
+        f"PEN_DEFINES={defines}",
     )
     return out / "pen.bin"
 
