@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Counting instructions from QEMU's trace: landmarks, what really ran, attribution to calls."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from roundpen.contract import layout
+from roundpen.errors import MachineError
+from roundpen.lab.bench.trace import Call, Landmarks, Step, address_filter, calls, landmarks, steps
+
+BASE = 0x4021_0000
+MARKS = Landmarks(entry=0x400, erets=(0x410, 0x930), poll=0x900, poll_end=0x910, leave=0x920)
+AFFINITY_INFO = 0xC400_0004
+CPU_OFF = 0x8400_0002
+
+LDR, CBNZ_PLUS_2, WFE, B_MINUS_3 = 0xF9400260, 0xB5000040 | 2 << 5, 0xD503205F, 0x17FFFFFD
+ERET, NOP = 0xD69F03E0, 0xD503201F
+
+
+def code(*words: int) -> bytes:
+    return struct.pack(f"<{len(words)}I", *words)
+
+
+def test_landmarks_are_found_in_the_code_itself() -> None:
+    # cbnz at word 2 goes 6 words on (imm19 = 6: 4 | 2), the branch at word 4 back to word 1.
+    found = landmarks(code(NOP, LDR, 0xB50000C0, WFE, B_MINUS_3, NOP, NOP, NOP, ERET))
+    assert found == Landmarks(entry=0x400, erets=(32,), poll=4, poll_end=20, leave=32)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (NOP, ERET),  # no WFE
+        (LDR, 0xB50000C0, WFE, B_MINUS_3, WFE, ERET),  # two
+        (LDR, 0xB50000C0, WFE, NOP, ERET),  # no loop
+        (LDR, NOP, WFE, B_MINUS_3, ERET),  # no way out
+        (LDR, 0xB50000C0, WFE, B_MINUS_3),  # no ERET
+    ],
+)
+def test_code_of_another_shape_is_refused(words: tuple[int, ...]) -> None:
+    with pytest.raises(MachineError, match="expected one WFE"):
+        landmarks(code(*words))
+
+
+def test_the_filter_leaves_the_park_loop_out() -> None:
+    end = layout.RESIDENT_MAX
+    expected = f"{BASE:#x}+0x900,{BASE + 0x910:#x}+{end - 0x910:#x}"
+    assert address_filter(BASE, MARKS) == expected
+
+
+def line(cpu: int, offset: int) -> str:
+    return f"Trace {cpu}: 0x7f12 [0000000000004000/{BASE + offset:016x}/00000121/ff000201] \n"
+
+
+def test_steps_take_x0_from_the_registers_that_follow() -> None:
+    text = [
+        line(3, 0x400),
+        " PC=0000000040210400 X00=00000000c4000004 X01=0000000000000002\n",
+        "X02=0000000000000000 X03=0000000000000000 X04=0000000000000000\n",
+        line(0, 0x404),
+    ]
+    assert list(steps(text)) == [
+        Step(3, BASE + 0x400, 0xC4000004),
+        Step(0, BASE + 0x404, None),
+    ]
+
+
+def test_a_block_that_was_announced_but_not_entered_counts_once() -> None:
+    text = [
+        line(0, 0x404),
+        f"Stopped execution of TB chain before 0x7f12 [{BASE + 0x404:016x}] \n",
+        line(0, 0x404),
+        line(0, 0x408),
+        "Stopped execution of TB chain before 0x7f12 [0000000000001234] \n",
+    ]
+    assert [step.address - BASE for step in steps(text)] == [0x404, 0x408]
+
+
+def ran(cpu: int, *offsets: int, x0: int = AFFINITY_INFO) -> list[Step]:
+    return [Step(cpu, BASE + offset, x0) for offset in offsets]
+
+
+def test_a_call_counts_from_the_vector_to_its_return_inclusive() -> None:
+    executed = ran(0, 0x500, 0x400, 0x404, 0x800, 0x410, 0x800)
+    assert calls(executed, BASE, MARKS) == [Call(0, AFFINITY_INFO, 4, parked=False)]
+
+
+def test_calls_on_several_cpus_are_told_apart() -> None:
+    executed = [
+        *ran(0, 0x400, 0x404),
+        *ran(1, 0x400, x0=CPU_OFF),
+        *ran(0, 0x410),
+        *ran(1, 0x404, 0x700),
+    ]
+    assert calls(executed, BASE, MARKS) == [
+        Call(0, AFFINITY_INFO, 3, parked=False),
+        Call(1, CPU_OFF, 3, parked=True),
+    ]
+
+
+def test_a_parked_call_ends_where_the_cpu_leaves_again() -> None:
+    executed = ran(1, 0x400, 0x404, 0x920, 0x924, 0x930, 0x400, 0x410, x0=CPU_OFF)
+    assert calls(executed, BASE, MARKS) == [
+        Call(1, CPU_OFF, 2, parked=True),
+        Call(1, CPU_OFF, 2, parked=False),
+    ]
+
+
+def test_a_call_within_a_call_is_no_trace_to_count_from() -> None:
+    with pytest.raises(MachineError, match="CPU 2 calls from within a call"):
+        calls(ran(2, 0x400, 0x404, 0x400), BASE, MARKS)
