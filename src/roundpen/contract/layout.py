@@ -103,7 +103,7 @@ class Refusal(IntEnum):
     BOOT_CPU_UNKNOWN = 13
     DUPLICATE_CPU = 14
     OFFER_UNKNOWN = 15
-    NONE_ARRIVED = 16
+    E2H_FIXED = 16
 
 
 REFUSAL_TEXT: dict[Refusal, str] = {
@@ -123,7 +123,7 @@ REFUSAL_TEXT: dict[Refusal, str] = {
     Refusal.BOOT_CPU_UNKNOWN: "the boot CPU is not in the tree",
     Refusal.DUPLICATE_CPU: "two CPU nodes have the same MPIDR",
     Refusal.OFFER_UNKNOWN: "the image asks for an offer that this pen does not have",
-    Refusal.NONE_ARRIVED: "no secondary arrived in the pen",
+    Refusal.E2H_FIXED: "this CPU's EL2 is always in VHE mode (HCR_EL2.E2H reads as one)",
 }
 
 

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of boot/ know of each other. All of it runs once, on the boot
+ * CPU, at the level of entry, with the MMU and caches off, and is given back.
+ */
+#ifndef ROUNDPEN_BOOT_H
+#define ROUNDPEN_BOOT_H
+
+#include <resident.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#pragma GCC visibility push(hidden) /* no GOT: all of it is one piece */
+
+/* A half-open range of physical addresses. */
+struct range {
+	uint64_t start;
+	uint64_t end;
+};
+
+static inline bool overlap(struct range a, struct range b)
+{
+	return a.start < b.end && b.start < a.end;
+}
+
+static inline uint64_t align_up(uint64_t value, uint64_t alignment)
+{
+	return (value + alignment - 1) & ~(alignment - 1);
+}
+
+/* Where everything of ours goes (place.c). */
+struct places {
+	uint64_t image;		/* where the loader put us */
+	uint64_t kernel;	/* entry of the kernel, after a move if one is due */
+	uint64_t kernel_source; /* where it stands now */
+	struct range kernel_memory;
+	struct range reserved;
+	struct range work; /* for the copy of the tree */
+};
+
+/* One CPU node of the tree. */
+struct cpu {
+	uint64_t mpidr;
+	uint64_t release; /* physical address of the firmware's release word */
+	bool out_of_use;  /* status = "fail": not ours to wake */
+};
+
+/* One register write towards the end of the machine: struct poke of the contract. */
+struct means {
+	struct poke pokes[3];
+	uint32_t count;
+};
+
+/* What the tree says, as far as the pen needs it (survey.c). */
+struct board {
+	struct cpu cpus[SLOT_MAX];
+	uint32_t cpu_count;
+	uint32_t boot_cpu;
+	struct means off;
+	struct means reset;
+};
+
+extern struct descriptor image_descriptor;
+extern uint8_t image_start[], resident_blob[], resident_blob_end[];
+
+/* cache.c */
+void cache_clean_invalidate(struct range range);
+void instructions_changed(void);
+
+/* place.c */
+struct places place(uint64_t image, const struct descriptor *wrapped);
+void move_kernel(const struct places *places, const struct descriptor *wrapped);
+
+/*
+ * Every step below answers REFUSAL_NONE or why the pen must step aside. A tree
+ * is only ever read before fdt_check_full() has accepted it as a whole.
+ */
+
+/* survey.c, facts.c: read the tree. */
+uint32_t survey(const void *tree, uint64_t own_mpidr, struct board *board);
+uint32_t find_live_pen(const void *tree, uint64_t *reserved);
+uint32_t check_memory(const void *tree, struct range wanted);
+int cells_of(const void *tree, int node, const char *name, int otherwise);
+uint64_t read_cells(const void *value, int cells);
+bool has_string(const void *tree, int node, const char *property, const char *string);
+bool translate(const void *tree, int node, uint64_t *address);
+
+/* means.c: how this board is reset and switched off. */
+void find_means(const void *tree, struct board *board);
+
+/* region.c: the reserved region. */
+volatile struct logbook *logbook_at(uint64_t reserved);
+volatile struct slot *slot_at(uint64_t reserved, uint32_t number);
+void prepare_region(uint64_t reserved, uint32_t entry_level, uint64_t entered_at);
+void fill_region(uint64_t reserved, const struct board *board);
+
+/* rewrite.c: a copy of the tree that tells the truth. */
+size_t work_size(const void *tree);
+uint32_t copy_tree(const void *tree, const struct places *places);
+uint32_t reserve_region(void *tree, uint64_t reserved);
+uint32_t offer_psci(void *tree, uint64_t reserved);
+uint32_t say_in_chosen(void *tree, const char *name, const char *value);
+void mark_failed(void *tree, uint64_t mpidr);
+
+/* gather.c */
+void gather(uint64_t reserved, const struct board *board, void *tree);
+
+/* refuse.c */
+void record_refusal(uint64_t reserved, uint32_t reason, bool live);
+const void *tree_with_refusal(const void *tree, const struct places *places, uint32_t reason,
+			      bool keep_logbook);
+
+/* memory.c */
+uint64_t now(void);
+uint64_t ticks_per_second(void);
+
+/* head.S */
+_Noreturn void enter_kernel(uint64_t tree, uint64_t kernel);
+_Noreturn void enter_resident(uint64_t door);
+
+#endif

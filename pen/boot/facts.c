@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading single facts out of a tree (Devicetree Specification 0.4, 2.3). */
+#include "boot.h"
+#include <libfdt.h>
+#include <string.h>
+
+int cells_of(const void *tree, int node, const char *name, int otherwise)
+{
+	int length;
+	const fdt32_t *value = fdt_getprop(tree, node, name, &length);
+
+	if (!value)
+		return otherwise;
+	if (length != sizeof(*value))
+		return -1;
+	return (int)fdt32_ld(value);
+}
+
+uint64_t read_cells(const void *value, int cells)
+{
+	const fdt32_t *cell = value;
+	uint64_t number = 0;
+
+	while (cells-- > 0)
+		number = number << 32 | fdt32_ld(cell++);
+	return number;
+}
+
+bool has_string(const void *tree, int node, const char *property, const char *string)
+{
+	return fdt_stringlist_search(tree, node, property, string) >= 0;
+}
+
+/* One step up: from the addresses of `bus` to those of its parent. */
+static bool translate_step(const void *tree, int bus, int parent, uint64_t *address)
+{
+	int length;
+	const fdt32_t *range = fdt_getprop(tree, bus, "ranges", &length);
+	int child_cells = cells_of(tree, bus, "#address-cells", 2);
+	int size_cells = cells_of(tree, bus, "#size-cells", 1);
+	int parent_cells = cells_of(tree, parent, "#address-cells", 2);
+	int entry = child_cells + parent_cells + size_cells;
+
+	if (!range || child_cells < 1 || child_cells > 2 || size_cells < 1 || size_cells > 2 ||
+	    parent_cells < 1 || parent_cells > 2)
+		return false;
+	if (!length)
+		return true;
+	for (; length >= entry * 4; length -= entry * 4, range += entry) {
+		uint64_t from = read_cells(range, child_cells);
+		uint64_t size = read_cells(range + child_cells + parent_cells, size_cells);
+
+		if (*address - from < size) {
+			*address = *address - from + read_cells(range + child_cells, parent_cells);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* An address on the bus that `node` sits on, as a physical address of the CPUs. */
+bool translate(const void *tree, int node, uint64_t *address)
+{
+	int bus = fdt_parent_offset(tree, node);
+
+	while (bus > 0) {
+		int parent = fdt_parent_offset(tree, bus);
+
+		if (parent < 0 || !translate_step(tree, bus, parent, address))
+			return false;
+		bus = parent;
+	}
+	return bus == 0;
+}

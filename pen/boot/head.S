@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The arm64 Image header (booting.rst, "Call the kernel image"), the descriptor, the entry. */
+#include <resident.h>
+
+	.section .head, "ax"
+	.globl	image_start
+image_start:
+	b	entry				// code0
+	nop					// code1
+	.quad	0				// text_offset
+	.quad	image_footprint_end - image_start			// wrap writes the whole
+	.quad	0xa				// flags: little endian, 4 KiB, anywhere
+	.quad	0, 0, 0
+	.ascii	"ARM\x64"
+	.long	0				// no PE header: an EFI entry is lost
+
+	.org	image_start + DESCRIPTOR_OFFSET
+	.globl	image_descriptor
+image_descriptor:
+	.quad	DESCRIPTOR_MAGIC
+	.long	DESCRIPTOR_VERSION
+	.long	OFFER_PSCI
+	.quad	0, 0, 0, 0, 0			// payload_*, work_offset: wrap writes them
+	.quad	image_end - image_start	// pen_size
+	.quad	image_footprint_end - image_start	// pen_footprint
+	.org	image_descriptor + DESCRIPTOR_SIZE
+
+/*
+ * entry: from the boot loader, or from a kernel by kexec.
+ * In:       x0 physical address of the tree. Out: does not return.
+ * State:    EL2 or EL1 (EL3 is passed on), MMU and data cache off.
+ */
+entry:
+	msr	daifset, #0xf
+	mov	x19, x0
+	mrs	x20, CurrentEL
+	lsr	x20, x20, #2
+	cmp	x20, #2
+	b.hi	2f
+	b.lo	1f
+	ldr	w1, =SCTLR_EL2_REST
+	msr	sctlr_el2, x1
+	b	2f
+1:	ldr	w1, =SCTLR_EL1_REST
+	msr	sctlr_el1, x1
+2:	isb
+	msr	spsel, #1
+	bl	clear_bss
+	adr	x0, stack_top
+	mov	sp, x0
+	mov	x0, x19
+	adr	x1, image_start
+	mov	x2, x20
+	bl	boot_main
+	b	.
+
+/*
+ * clear_bss: the loader owes us clean caches for the bytes of the file only.
+ * Behind them dirty lines of an earlier program may wait to be evicted over
+ * what we write: clean and invalidate them before the first store.
+ * Clobbers: x0-x4. No stack yet.
+ */
+clear_bss:
+	adr	x0, image_end
+	adr	x1, image_footprint_end
+	mrs	x2, ctr_el0
+	ubfx	x2, x2, #16, #4
+	mov	x3, #4
+	lsl	x3, x3, x2			// bytes in a data cache line
+	sub	x2, x3, #1
+	bic	x4, x0, x2
+1:	dc	civac, x4
+	add	x4, x4, x3
+	cmp	x4, x1
+	b.lo	1b
+	dsb	sy
+2:	cmp	x0, x1
+	b.hs	3f
+	str	xzr, [x0], #8
+	b	2b
+3:	ret
+
+/*
+ * enter_kernel: hand over at the level of entry, as if we had not been there.
+ * In:       x0 tree, x1 kernel. Out: does not return.
+ */
+	.globl	enter_kernel
+enter_kernel:
+	mov	x4, x1
+	mov	x1, #0
+	mov	x2, #0
+	mov	x3, #0
+	ic	iallu
+	dsb	sy
+	isb
+	br	x4
+
+/*
+ * enter_resident: leave boot/ for good.
+ * In:       x0 door of the resident part. Out: does not return. State: EL2.
+ */
+	.globl	enter_resident
+enter_resident:
+	dsb	sy
+	isb
+	br	x0
+
+	.pool

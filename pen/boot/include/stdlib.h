@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* libfdt includes this header; the parts of it that are linked use nothing from it. */
+#ifndef ROUNDPEN_STDLIB_H
+#define ROUNDPEN_STDLIB_H
+
+#include <stddef.h>
+
+unsigned long strtoul(const char *string, char **end, int base);
+
+#endif

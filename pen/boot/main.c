@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The flow of boot/: read, decide, and only then touch. Until gather() nothing
+ * outside our own memory has been written, so every refusal leaves the machine
+ * as the loader handed it over.
+ */
+#include "boot.h"
+#include <libfdt.h>
+
+static struct board board;
+
+static uint64_t own_mpidr(void)
+{
+	uint64_t value;
+
+	__asm__("mrs %0, mpidr_el1" : "=r"(value));
+	return value & MPIDR_AFFINITY;
+}
+
+/*
+ * The psci offer runs the kernel at EL1 below us with EL2's own register
+ * layout; a CPU on which HCR_EL2.E2H is stuck at 1 has the other one.
+ */
+static bool e2h_is_fixed(void)
+{
+	const uint64_t e2h = 1ull << 34;
+	uint64_t before, after;
+
+	__asm__("mrs %0, hcr_el2" : "=r"(before));
+	if (!(before & e2h))
+		return false;
+	__asm__ volatile("msr hcr_el2, %1\n\tisb\n\tmrs %0, hcr_el2"
+			 : "=r"(after)
+			 : "r"(1ull << 31)
+			 : "memory");
+	return after & e2h;
+}
+
+static bool tree_is_sound(const void *tree)
+{
+	if (!tree || (uint64_t)tree & 7 || fdt_magic(tree) != FDT_MAGIC ||
+	    fdt_totalsize(tree) > TREE_MAX)
+		return false;
+	return !fdt_check_full(tree, fdt_totalsize(tree));
+}
+
+/* May the pen work here? Reads only. */
+static uint32_t decide(const void *tree, uint64_t level, uint64_t *live_pen)
+{
+	uint32_t reason;
+
+	if (!tree_is_sound(tree))
+		return REFUSAL_TREE_BAD;
+	/* A live pen starts every kernel at EL1; at EL2 the node is a leftover. */
+	if (level == 1 && find_live_pen(tree, live_pen))
+		return REFUSAL_LIVE_PEN;
+	reason = survey(tree, own_mpidr(), &board);
+	if (reason)
+		return reason;
+	if (image_descriptor.offer != OFFER_PSCI)
+		return REFUSAL_OFFER_UNKNOWN;
+	if (level != 2)
+		return REFUSAL_ENTRY_LEVEL;
+	return e2h_is_fixed() ? REFUSAL_E2H_FIXED : REFUSAL_NONE;
+}
+
+static void release_boot_cpu(const struct places *places, uint64_t tree)
+{
+	volatile struct slot *slot = slot_at(places->reserved.start, board.boot_cpu);
+
+	slot->arrived_at = logbook_at(places->reserved.start)->entered_at;
+	slot->context = tree;
+	slot->state = STATE_ON_PENDING;
+	slot->release = places->kernel;
+}
+
+/* The point of no return is gather(); all that can fail comes before it. */
+static uint32_t offer(const void *tree, const struct places *places)
+{
+	void *copy = (void *)places->work.start;
+	uint64_t reserved = places->reserved.start;
+	uint32_t reason = copy_tree(tree, places);
+
+	if (!reason)
+		reason = offer_psci(copy, reserved);
+	if (reason)
+		return reason;
+	find_means(tree, &board);
+	fill_region(reserved, &board);
+	logbook_at(reserved)->offer = OFFER_PSCI;
+	gather(reserved, &board, copy);
+	fdt_pack(copy);
+	return REFUSAL_NONE;
+}
+
+static void finish(const struct places *places, const void *tree)
+{
+	uint64_t start = (uint64_t)tree;
+
+	if (start == places->work.start) {
+		struct range copy = {start, start + fdt_totalsize(tree)};
+
+		cache_clean_invalidate(copy);
+	}
+	move_kernel(places, &image_descriptor);
+}
+
+_Noreturn void boot_main(const void *tree, uint64_t image, uint64_t level);
+_Noreturn void boot_main(const void *tree, uint64_t image, uint64_t level)
+{
+	struct places places = place(image, &image_descriptor);
+	uint64_t entered_at = now(), live_pen = 0;
+	uint32_t reason = decide(tree, level, &live_pen);
+	bool sound = reason != REFUSAL_TREE_BAD;
+	uint32_t region_reason = REFUSAL_NONE, work_reason = REFUSAL_TREE_BAD;
+
+	if (sound) {
+		struct range work = {places.work.start, places.work.start + work_size(tree)};
+
+		region_reason = check_memory(tree, places.reserved);
+		work_reason = check_memory(tree, work);
+	}
+	if (!region_reason && !live_pen)
+		prepare_region(places.reserved.start, (uint32_t)level, entered_at);
+	if (!reason)
+		reason = region_reason ? region_reason : work_reason;
+	if (!reason)
+		reason = offer(tree, &places);
+	if (!reason) {
+		tree = (void *)places.work.start;
+		finish(&places, tree);
+		release_boot_cpu(&places, (uint64_t)tree);
+		logbook_at(places.reserved.start)->handed_over_at = now();
+		enter_resident(places.reserved.start + RESIDENT_ADOPT);
+	}
+	if (live_pen)
+		record_refusal(live_pen, reason, true);
+	else if (!region_reason)
+		record_refusal(places.reserved.start, reason, false);
+	if (!work_reason)
+		tree = tree_with_refusal(tree, &places, reason, !live_pen && !region_reason);
+	finish(&places, tree);
+	enter_kernel((uint64_t)tree, places.kernel);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How the board is reset and switched off. Linux prefers PSCI for both as soon
+ * as the tree has it, so the pen must know what the kernel's own drivers would
+ * have done.
+ */
+#include "boot.h"
+#include <libfdt.h>
+#include <string.h>
+
+/*
+ * Broadcom's power manager (Linux 6.12, drivers/watchdog/bcm2835_wdt.c): a write
+ * needs the password in the top byte; a full reset follows when the watchdog
+ * runs out; partition 63, spread over RSTS, tells the boot ROM to halt instead.
+ */
+#define PM_RSTC 0x1c
+#define PM_RSTS 0x20
+#define PM_WDOG 0x24
+#define PM_PASSWORD 0x5a000000u
+#define PM_RSTC_WRCFG_KEEP 0xffffcfu
+#define PM_RSTC_FULL_RESET 0x20u
+#define PM_RSTS_KEEP 0xffffffu
+#define PM_RSTS_HALT 0x555u
+#define PM_WDOG_TICKS 10u
+
+static void add(struct means *means, uint64_t address, uint32_t keep, uint32_t set)
+{
+	struct poke *poke = &means->pokes[means->count++];
+
+	poke->address = address;
+	poke->keep = keep;
+	poke->set = set;
+}
+
+static void broadcom(const void *tree, int node, struct board *board)
+{
+	int length, bus = fdt_parent_offset(tree, node);
+	const void *reg = fdt_getprop(tree, node, "reg", &length);
+	int cells = bus < 0 ? -1 : cells_of(tree, bus, "#address-cells", 2);
+	uint64_t base;
+
+	if (!reg || cells < 1 || cells > 2 || length < cells * 4)
+		return;
+	base = read_cells(reg, cells);
+	if (!translate(tree, node, &base))
+		return;
+	if (!board->off.count) {
+		add(&board->off, base + PM_RSTS, PM_RSTS_KEEP, PM_PASSWORD | PM_RSTS_HALT);
+		add(&board->off, base + PM_WDOG, 0, PM_PASSWORD | PM_WDOG_TICKS);
+		add(&board->off, base + PM_RSTC, PM_RSTC_WRCFG_KEEP,
+		    PM_PASSWORD | PM_RSTC_FULL_RESET);
+	}
+	if (!board->reset.count) {
+		add(&board->reset, base + PM_WDOG, 0, PM_PASSWORD | PM_WDOG_TICKS);
+		add(&board->reset, base + PM_RSTC, PM_RSTC_WRCFG_KEEP,
+		    PM_PASSWORD | PM_RSTC_FULL_RESET);
+	}
+}
+
+static bool u32(const void *tree, int node, const char *name, uint32_t *number)
+{
+	int length;
+	const fdt32_t *value = fdt_getprop(tree, node, name, &length);
+
+	if (!value || length != sizeof(*value))
+		return false;
+	*number = fdt32_ld(value);
+	return true;
+}
+
+/* The physical base of the syscon that a syscon-reboot or -poweroff node writes to. */
+static bool syscon_base(const void *tree, int node, uint64_t *base)
+{
+	uint32_t phandle, width;
+	int length, bus, cells;
+	const void *reg;
+	int syscon = u32(tree, node, "regmap", &phandle)
+			     ? fdt_node_offset_by_phandle(tree, phandle)
+			     : fdt_parent_offset(tree, node);
+
+	if (syscon < 0)
+		return false;
+	/* 32-bit little-endian registers only; for others the kernel keeps its driver. */
+	if (fdt_getprop(tree, syscon, "big-endian", NULL) ||
+	    (u32(tree, syscon, "reg-io-width", &width) && width != 4))
+		return false;
+	bus = fdt_parent_offset(tree, syscon);
+	reg = fdt_getprop(tree, syscon, "reg", &length);
+	cells = bus < 0 ? -1 : cells_of(tree, bus, "#address-cells", 2);
+	if (!reg || cells < 1 || cells > 2 || length < cells * 4)
+		return false;
+	*base = read_cells(reg, cells);
+	return translate(tree, syscon, base);
+}
+
+/* Linux 6.12, drivers/power/reset/syscon-{reboot,poweroff}.c: an older binding has no value. */
+static void syscon(const void *tree, int node, struct means *means)
+{
+	uint32_t offset, value, mask = 0xffffffff;
+	uint64_t base;
+
+	if (means->count || !syscon_base(tree, node, &base))
+		return;
+	if (!u32(tree, node, "offset", &offset) && !u32(tree, node, "reg", &offset))
+		return;
+	if (u32(tree, node, "value", &value))
+		u32(tree, node, "mask", &mask);
+	else if (!u32(tree, node, "mask", &value))
+		return;
+	if ((base + offset) & 3)
+		return;
+	add(means, base + offset, ~mask, value & mask);
+}
+
+void find_means(const void *tree, struct board *board)
+{
+	for (int node = fdt_next_node(tree, -1, NULL); node >= 0;
+	     node = fdt_next_node(tree, node, NULL)) {
+		int length;
+		const char *compatible = fdt_getprop(tree, node, "compatible", &length);
+
+		/* A cheap look first: this walks the whole tree with the caches off. */
+		if (!compatible || length < 2 ||
+		    (memcmp(compatible, "br", 2) && memcmp(compatible, "sy", 2)) ||
+		    has_string(tree, node, "status", "disabled"))
+			continue;
+		if (has_string(tree, node, "compatible", "brcm,bcm2835-pm") ||
+		    has_string(tree, node, "compatible", "brcm,bcm2711-pm") ||
+		    has_string(tree, node, "compatible", "brcm,bcm2835-pm-wdt"))
+			broadcom(tree, node, board);
+		else if (has_string(tree, node, "compatible", "syscon-reboot"))
+			syscon(tree, node, &board->reset);
+		else if (has_string(tree, node, "compatible", "syscon-poweroff"))
+			syscon(tree, node, &board->off);
+	}
+}
