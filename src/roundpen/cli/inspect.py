@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from roundpen.cli.wrap import load_rule
+from roundpen.cli.wrap import load_rule, release
 from roundpen.image.inspect import ImageFacts, KernelFacts, PenFacts, inspect
 from roundpen.image.payload import read
 
@@ -68,7 +68,7 @@ def _pen(pen: PenFacts) -> list[str]:
 def _kernel(kernel: KernelFacts) -> list[str]:
     pages = f"{kernel.page_size // 1024} KiB" if kernel.page_size else "not said"
     return [
-        f"  kernel        {kernel.banner or 'no version line found'}",
+        f"  kernel        {release(kernel.banner)}",
         f"  kernel size   {kernel.file_size:,} bytes, {kernel.image_size:,} in memory",
         f"  text_offset   {kernel.text_offset:#x}",
         f"  page size     {pages}",

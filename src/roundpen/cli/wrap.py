@@ -56,7 +56,7 @@ def _summary(decided: WrapPlan, kernel: Path, out: Path) -> list[str]:
     descriptor = decided.descriptor
     packing = " + ".join(found.packing) or "Image"
     lines = [
-        f"{kernel}: {found.banner or 'a kernel without a version line'}",
+        f"{kernel}: {release(found.banner)}",
         f"  kernel   {found.file_size:,} bytes as {packing}, {len(found.image):,} unpacked, "
         f"{found.header.image_size:,} in memory",
         f"  pen      {descriptor.pen_size:,} bytes, offer {decided.offer.name.lower()}",
@@ -66,6 +66,11 @@ def _summary(decided: WrapPlan, kernel: Path, out: Path) -> list[str]:
     if found.header.big_endian:
         lines.append("  note     a big-endian kernel: nobody has tried that")
     return lines + [f"  lost     {loss}" for loss in decided.losses]
+
+
+def release(banner: str | None) -> str:
+    """The kernel's release, which is where its version line begins."""
+    return f"Linux {banner.split(' ')[0]}" if banner else "a kernel without a version line"
 
 
 def load_rule(anywhere: bool) -> str:
