@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Start the test kernel on a bare machine, and judge what it prints."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from roundpen.devicetree import Tree
+from roundpen.image import wrap
+from roundpen.image import payload
+from roundpen.lab import vendor
+from roundpen.lab.firmware import build
+from roundpen.lab.vendor import VirtSpec
+from roundpen.logbook.parse import Logbook, parse
+from tests.pen import config, payload_build
+from tests.pen.config import Config, Tests
+
+VIRT_UART = 0x0900_0000
+QEMU = "qemu-system-aarch64"
+PARTS = {"cortex-a53": 0xD03, "cortex-a72": 0xD08}
+_LINE = re.compile(r"(.*) #0x([0-9a-f]+)")
+_CASE = re.compile(r"case (\S+) (good|bad) ?(.*)")
+
+
+@dataclass
+class Outcome:
+    """What one run gave. Every line carries the run's signature, or it would not be here."""
+
+    workdir: Path
+    status: int
+    lines: list[str] = field(default_factory=list)
+    cases: dict[str, list[tuple[bool, str]]] = field(default_factory=dict)
+    ended: bool = False
+    seconds: float = 0.0
+
+    @property
+    def tree(self) -> Tree:
+        """The device tree that the test kernel was given."""
+        return Tree((self.workdir / "tree.dtb").read_bytes(), "the kernel's device tree")
+
+    @property
+    def logbook(self) -> Logbook:
+        """The pen's logbook at the end of the run."""
+        return parse((self.workdir / "reserved.bin").read_bytes())
+
+    def bad(self) -> list[str]:
+        """Every case that went wrong, with its detail."""
+        return [
+            f"{name}: {detail}"
+            for name, results in self.cases.items()
+            for good, detail in results
+            if not good
+        ]
+
+    def check(self, name: str) -> None:
+        """Fail the test unless the case was reported and was good each time."""
+        results = self.cases.get(name)
+        assert results, f"{name}: not reported; {self.story()}"
+        wrong = [detail for good, detail in results if not good]
+        assert not wrong, f"{name}: {wrong}"
+
+    def check_all(self) -> None:
+        """Fail the test unless the run ended as it should and every case was good."""
+        assert self.ended, self.story()
+        assert self.status == 0, self.story()
+        assert self.cases, self.story()
+        assert not self.bad(), "\n".join(self.bad())
+
+    def story(self) -> str:
+        """The end of the console, and where the rest is."""
+        tail = "\n".join(self.lines[-12:])
+        return f"exit status {self.status}, console in {self.workdir / 'console.txt'}:\n{tail}"
+
+
+def start(arguments: list[str], workdir: Path, nonce: int, timeout: float) -> Outcome:
+    """Run QEMU in `workdir` for at most `timeout` seconds and read its console."""
+    console = workdir / "console.txt"
+    command = [QEMU, *arguments, "-display", "none", "-monitor", "none", "-no-reboot",
+               "-semihosting", "-serial", f"file:{console}"]  # fmt: skip
+    began = time.monotonic()
+    try:
+        done = subprocess.run(
+            command, cwd=workdir, timeout=timeout, check=False, capture_output=True, text=True
+        )
+        status, errors = done.returncode, done.stderr
+    except subprocess.TimeoutExpired:
+        status, errors = -1, "timed out"
+    (workdir / "stderr.txt").write_text(f"{command}\n{errors}")
+    outcome = read(console, workdir, nonce, status)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def read(console: Path, workdir: Path, nonce: int, status: int) -> Outcome:
+    """Check every line's signature; a line without one is a failure, not noise."""
+    outcome = Outcome(workdir, status)
+    text = console.read_text(errors="replace") if console.is_file() else ""
+    for number, raw in enumerate(text.splitlines()):
+        match = _LINE.fullmatch(raw)
+        signed = match and int(match[2], 16) == config.tag(nonce, number, match[1])
+        if not match or not signed:
+            outcome.lines.append(f"(not signed) {raw}")
+            outcome.cases.setdefault("signatures", []).append((False, raw))
+            continue
+        line = match[1]
+        outcome.lines.append(line)
+        case = _CASE.fullmatch(line)
+        if case:
+            outcome.cases.setdefault(case[1], []).append((case[2] == "good", case[3]))
+        if line == f"end {number}":
+            outcome.ended = True
+    return outcome
+
+
+def config_for(spec: VirtSpec, tests: Tests, **changes: object) -> Config:
+    """What the test kernel has to know about a `virt` machine."""
+    base = Config(
+        nonce=secrets.randbits(64),
+        tests=tests,
+        uart=VIRT_UART,
+        mpidrs=tuple(spec.mpidr(number) for number in range(spec.cpus)),
+        gic=spec.gic,
+        gicd=vendor.GICD,
+        gic_cpu=vendor.GIC_CPU[spec.gic],
+        part=PARTS.get(spec.cpu, 0),
+        sve_bytes=256 if spec.cpu == "max" else 0,
+        sme_bytes=256 if spec.cpu == "max" else 0,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def wrapped(image: bytes, pen: bytes | None = None) -> bytes:
+    """The test kernel behind the pen."""
+    kernel = payload.parse(image, "the test kernel")
+    return wrap.plan(kernel, pen=pen or wrap.pen_binary(), name="the test kernel").render()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Runs machines in folders of their own, below `root`."""
+
+    root: Path
+
+    def folder(self, name: str) -> Path:
+        """An empty folder for one run."""
+        path = self.root / re.sub(r"\W+", "-", name)
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        return path
+
+    def on_qemu_psci(
+        self, spec: VirtSpec, tests: Tests, *, timeout: float = 120, thread: str = "", **more: object
+    ) -> Outcome:
+        """The yardstick: QEMU's own PSCI 1.1 over HVC, no firmware, no EL2."""
+        workdir = self.folder(f"yardstick-{spec.cpus}-{spec.cpu}-{int(tests)}")
+        what = config_for(spec, tests, **more)
+        image = workdir / "kernel.bin"
+        image.write_bytes(payload_build.image(what))
+        arguments = _threads(vendor.machine_arguments(replace(spec, entry_level=1)), thread)
+        arguments[1] = arguments[1].replace("secure=on", "secure=off")
+        return start([*arguments, "-kernel", str(image)], workdir, what.nonce, timeout)
+
+    def on_pen(
+        self,
+        spec: VirtSpec,
+        tests: Tests,
+        *,
+        timeout: float = 120,
+        thread: str = "",
+        pen: bytes | None = None,
+        tree: Callable[[bytes], bytes] | None = None,
+        more_files: tuple[tuple[bytes, int], ...] = (),
+        **more: object,
+    ) -> Outcome:
+        """The pen on a spin-table board. `tree` changes the DTB before the machine sees it.
+
+        `more_files`: content and address of what else is to lie in memory.
+        """
+        workdir = self.folder(f"pen-{secrets.token_hex(4)}")
+        what = config_for(spec, tests, **more)
+        image = workdir / "wrapped.bin"
+        image.write_bytes(wrapped(payload_build.image(what), pen))
+        arguments = _threads(vendor.arguments(spec, image, None, "", workdir), thread)
+        for number, (content, address) in enumerate(more_files):
+            path = workdir / f"more-{number}.bin"
+            path.write_bytes(content)
+            arguments += ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
+        if tree:
+            dtb = workdir / "vendor.dtb"
+            dtb.write_bytes(tree(dtb.read_bytes()))
+        return start(arguments, workdir, what.nonce, timeout)
+
+
+def _threads(arguments: list[str], thread: str) -> list[str]:
+    """The same machine with QEMU's CPUs on one host thread (`single`) or many (`multi`)."""
+    return [
+        f"tcg,thread={thread}" if thread and one.startswith("tcg,") else one for one in arguments
+    ]
+
+
+def need_tools() -> None:
+    """Skip, with the reason, where a bare machine can't be built or started."""
+    for tool in (QEMU, f"{build.PREFIX}gcc"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+
+
+def each(outcome: Outcome, prefix: str) -> Iterator[str]:
+    """Names of the cases that begin with `prefix`."""
+    return (name for name in outcome.cases if name.startswith(prefix))
