@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The wheel and the source package, built for real."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from roundpen.image.inspect import inspect
+
+ROOT = Path(__file__).parents[2]
+PEN = "roundpen/image/data/pen.bin"
+
+
+def package(source: Path, out: Path, target: str) -> Path:
+    """Build one package with the build system itself: no network, no environment of its own."""
+    argv = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(out)]
+    env = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    done = subprocess.run(argv, cwd=source, env=env, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (built,) = out.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return package(ROOT, tmp_path_factory.mktemp("wheel"), "wheel")
+
+
+def test_the_wheel_carries_the_pen_and_fits_every_machine(wheel: Path) -> None:
+    assert wheel.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as files:
+        facts = inspect(files.read(PEN), "pen.bin")
+        names = files.namelist()
+    assert facts.pen is not None
+    assert "roundpen/contract/layout.py" in names
+    assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+
+
+def test_the_source_package_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    source = package(ROOT, tmp_path / "sdist", "sdist")
+    unpacked = tmp_path / "unpacked"
+    with tarfile.open(source) as files:
+        for member in files.getmembers():
+            target = unpacked / Path(*Path(member.name).parts[1:])
+            content = files.extractfile(member)
+            if content is not None:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content.read())
+    assert not (unpacked / "src" / PEN).exists()
+    again = package(unpacked, tmp_path / "wheel", "wheel")
+    with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(again) as second:
+        assert sorted(first.namelist()) == sorted(second.namelist())
+        assert first.read(PEN) == second.read(PEN)
