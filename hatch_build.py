@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,12 +21,9 @@ class PenBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ign
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build pen.bin into the package and add it to the wheel, although git ignores it."""
         root = Path(self.root)
-        inherited = os.environ.get("PYTHONPATH")
-        search = [str(root / "src"), *([inherited] if inherited else [])]
         done = subprocess.run(
             [sys.executable, "-B", str(root / "pen" / "build.py"), "--out", str(root / _PEN)],
             check=False,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(search)},
         )
         if done.returncode != 0:
             self.app.abort("the pen could not be built; the line above says why")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Build pen.bin: `PYTHONPATH=src python pen/build.py [--out FILE]`.
+"""Build pen.bin: `python pen/build.py [--out FILE]`.
 
 Used by the wheel's build hook and by the Makefile. Needs Python's standard library, make, an
 aarch64 compiler, and once the network, for the sources of libfdt; $ROUNDPEN_LIBFDT names a
@@ -18,12 +18,17 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from roundpen import cache
-from roundpen.contract import header
-from roundpen.errors import MachineError, RoundpenError, UserError, reason_of
-from roundpen.publish import publish
-
 PEN = Path(__file__).resolve().parent
+
+# The package isn't installed yet when its own build runs this. PYTHONPATH would not do: pip
+# takes the folder out of its build environment when an editable install names it already.
+sys.path.insert(0, str(PEN.parent / "src"))
+
+from roundpen import cache  # noqa: E402
+from roundpen.contract import header  # noqa: E402
+from roundpen.errors import MachineError, RoundpenError, UserError, reason_of  # noqa: E402
+from roundpen.publish import publish  # noqa: E402
+
 PACKAGED = PEN.parent / "src" / "roundpen" / "image" / "data" / "pen.bin"
 
 _LIBFDT_REQUIREMENT = (
