@@ -51,6 +51,7 @@ static void wait_for_all(uint64_t reserved, const struct board *board)
 		if (count < still_missing)
 			last_arrival = now();
 		still_missing = count;
+		__asm__ volatile("yield" ::: "memory");
 	}
 }
 

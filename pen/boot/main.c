@@ -36,9 +36,12 @@ static bool e2h_is_fixed(void)
 	return after & e2h;
 }
 
+/* Everything that libfdt is told to take for granted (pen/Makefile). */
 static bool tree_is_sound(const void *tree)
 {
 	if (!tree || (uint64_t)tree & 7 || fdt_magic(tree) != FDT_MAGIC ||
+	    fdt_version(tree) < 17 || fdt_last_comp_version(tree) > 17 ||
+	    fdt_off_dt_struct(tree) & 3 || fdt_off_mem_rsvmap(tree) & 7 ||
 	    fdt_totalsize(tree) > TREE_MAX)
 		return false;
 	return !fdt_check_full(tree, fdt_totalsize(tree));

@@ -5,34 +5,51 @@
 
 /*
  * With caches off every access goes to memory, and an unaligned one faults:
- * move eight bytes at a time where both sides allow it.
+ * move as many bytes at a time as the distance allows. Edits of a tree shift by
+ * multiples of four.
  */
-static bool by_words(const void *a, const void *b)
-{
-	return !(((uintptr_t)a | (uintptr_t)b) & 7);
-}
+#define COPY_UP(type)                                                          \
+	for (; size >= sizeof(type); size -= sizeof(type)) {                       \
+		*(type *)(void *)to = *(const type *)(const void *)from;           \
+		to += sizeof(type);                                                \
+		from += sizeof(type);                                              \
+	}
+#define COPY_DOWN(type)                                                        \
+	for (; size >= sizeof(type); size -= sizeof(type)) {                       \
+		to -= sizeof(type);                                                \
+		from -= sizeof(type);                                              \
+		*(type *)(void *)to = *(const type *)(const void *)from;           \
+	}
 
 static void copy_up(uint8_t *to, const uint8_t *from, size_t size)
 {
-	if (by_words(to, from))
-		for (; size >= 8; size -= 8, to += 8, from += 8)
-			*(uint64_t *)(void *)to = *(const uint64_t *)(const void *)from;
+	uintptr_t distance = (uintptr_t)to - (uintptr_t)from;
+
+	if (!(distance & 3)) {
+		for (; size && (uintptr_t)to & 7; size--)
+			*to++ = *from++;
+		if (!(distance & 7))
+			COPY_UP(uint64_t)
+		else
+			COPY_UP(uint32_t)
+	}
 	while (size--)
 		*to++ = *from++;
 }
 
 static void copy_down(uint8_t *to, const uint8_t *from, size_t size)
 {
+	uintptr_t distance = (uintptr_t)to - (uintptr_t)from;
+
 	to += size;
 	from += size;
-	if (!(((uintptr_t)to - (uintptr_t)from) & 7)) {
+	if (!(distance & 3)) {
 		for (; size && (uintptr_t)to & 7; size--)
 			*--to = *--from;
-		for (; size >= 8; size -= 8) {
-			to -= 8;
-			from -= 8;
-			*(uint64_t *)(void *)to = *(const uint64_t *)(const void *)from;
-		}
+		if (!(distance & 7))
+			COPY_DOWN(uint64_t)
+		else
+			COPY_DOWN(uint32_t)
 	}
 	while (size--)
 		*--to = *--from;
