@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where boot/ finds its way into resident/. Both doors sit behind the last
- * vector, so that they cost no bytes of their own; resident.lds checks that
- * the vector table leaves them free.
+ * vector, so that they cost no bytes of their own; resident.lds puts them there.
  */
 #ifndef ROUNDPEN_RESIDENT_H
 #define ROUNDPEN_RESIDENT_H

@@ -10,7 +10,7 @@
  * Clobbers: x1, x2, x3, flags. No stack: a CPU that arrives has none yet.
  * State:    any exception level, MMU on or off.
  */
-	.section .text, "ax"
+	.section .text.find_slot, "ax"
 	.globl	find_slot
 find_slot:
 	adr	x3, logbook

@@ -9,8 +9,6 @@
 	and	\reg, \reg, #~0xff000000
 	.endm
 
-	.section .text, "ax"
-
 /*
  * arrive: where every release word points from the gather on, for ever: a CPU
  * that comes early, late, or without being in the tree finds reserved memory.
@@ -19,6 +17,7 @@
  * State:    any exception level (so no system register of a level before the
  *           level is known), MMU and data cache off, no stack, no vectors.
  */
+	.section .text.arrive, "ax"
 	.globl	arrive
 arrive:
 	msr	daifset, #0xf
@@ -66,6 +65,7 @@ arrive:
  * already released it to the kernel (state ON_PENDING).
  * In:       nothing. Out: does not return. State: EL2, MMU and caches off.
  */
+	.section .text.adopt, "ax"
 	.globl	adopt
 adopt:
 	own_affinity x0
@@ -79,11 +79,13 @@ adopt:
  * vectors and slot.
  * In:       x19 slot. Out: TPIDR_EL2 = slot. Clobbers: x0.
  */
+	.section .text.take_over, "ax"
 take_over:
 	mov	x0, #1 << 31			// RW; E2H and TGE off before anything else
 	msr	hcr_el2, x0
 	isb
-	ldr	w0, =SCTLR_EL2_REST
+	mov	w0, #SCTLR_EL2_REST & 0xffff
+	movk	w0, #SCTLR_EL2_REST >> 16, lsl #16
 	msr	sctlr_el2, x0
 	adr	x0, vectors
 	msr	vbar_el2, x0
@@ -100,6 +102,7 @@ take_over:
  * In:       nothing; comes by branch from C. Out: does not return.
  * State:    EL2, masked, state OFF_PENDING; SP is abandoned.
  */
+	.section .text.retire, "ax"
 	.globl	retire
 retire:
 	bl	rest_el1
@@ -127,6 +130,7 @@ retire:
 #if STACK_SIZE * 4 != SLOT_SIZE * 3
 #error "the stacks are not three quarters of a slot apart"
 #endif
+	.section .text.park, "ax"
 	.globl	park, park_poll
 park:
 	mrs	x19, tpidr_el2
@@ -149,6 +153,7 @@ park_poll:
  * The word is emptied before the state says ON: only a CPU that is ON can call
  * CPU_OFF, so nobody can take this release for the next one.
  */
+	.section .text.leave, "ax"
 leave:
 	dmb	sy				// context is older than the word
 	msr	elr_el2, x0
@@ -178,5 +183,3 @@ leave:
 	eret
 	dsb	nsh
 	isb
-
-	.pool

@@ -10,10 +10,11 @@
  * In:       nothing. Out: nothing. Clobbers: x0, x1, flags.
  * State:    EL2, HCR_EL2.E2H = 0, MMU off. No stack.
  */
-	.section .text, "ax"
+	.section .text.rest_el1, "ax"
 	.globl	rest_el1
 rest_el1:
-	ldr	w0, =SCTLR_EL1_REST
+	mov	w0, #SCTLR_EL1_REST & 0xffff
+	movk	w0, #SCTLR_EL1_REST >> 16, lsl #16
 	msr	sctlr_el1, x0
 	msr	vttbr_el2, xzr
 	msr	cntv_ctl_el0, xzr
@@ -30,7 +31,14 @@ rest_el1:
 	msr	pmcntenclr_el0, x0
 	msr	pmintenclr_el1, x0
 	msr	pmovsclr_el0, x0
-1:
+1:	b	rest_buffers
+
+/*
+ * rest_buffers: the second half; two halves because each fits between vectors.
+ * In:       x1 ID_AA64DFR0_EL1. Out, clobbers, state: as rest_el1.
+ */
+	.section .text.rest_buffers, "ax"
+rest_buffers:
 	ubfx	x0, x1, #32, #4			// PMSVer
 	cbz	x0, 2f
 	msr	PMSCR_EL1, xzr
@@ -57,5 +65,3 @@ rest_el1:
 	dsb	nsh
 	isb
 	ret
-
-	.pool

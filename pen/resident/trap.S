@@ -9,7 +9,7 @@
  * In:       LR of the kernel at [sp]; x30 free. State: EL2, MMU off, masked.
  * Out:      by ERET to the kernel's vector, every register as it was.
  */
-	.section .text, "ax"
+	.section .text.unexpected, "ax"
 	.globl	unexpected
 unexpected:
 	stp	x0, x1, [sp, #-16]!
@@ -44,6 +44,7 @@ unexpected:
  * died: an exception inside the pen. Nothing that the CPU holds can be trusted
  * any more, so it stays in reserved memory for good and says why.
  */
+	.section .text.died, "ax"
 	.globl	died
 died:
 	mrs	x30, tpidr_el2

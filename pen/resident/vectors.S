@@ -6,16 +6,17 @@
  */
 #include <resident.h>
 
-	.macro	vector offset, target
-	.org	vectors + \offset
-	b	\target
+	/* resident.lds puts .vector.<number> at <number> * 0x80, with other code between. */
+	.macro	unwanted, number
+	.section .vector.\number, "ax"
+	b	died
 	.endm
 
-	.section .vectors, "ax"
 	.globl	vectors
+	.section .vector.0, "ax"
 vectors:
-	.irp	offset, 0x000, 0x080, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380
-	vector	\offset, died
+	.irp	number, 0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15
+	unwanted \number
 	.endr
 
 /*
@@ -25,7 +26,7 @@ vectors:
  *           is compiled with x4-x17 call-saved, so only LR is ours to keep.
  * State:    EL2, MMU and caches off, all interrupts masked.
  */
-	.org	vectors + 0x400
+	.section .vector.8, "ax"
 	str	x30, [sp, #-16]!
 	mrs	x30, esr_el2
 	lsr	x30, x30, #26
@@ -38,12 +39,6 @@ vectors:
 	dsb	nsh
 	isb
 
-	.irp	offset, 0x480, 0x500, 0x580, 0x600, 0x680, 0x700, 0x780
-	vector	\offset, died
-	.endr
-
-	.org	vectors + RESIDENT_ARRIVE
+	.section .doors, "ax"
 	b	arrive
-	.org	vectors + RESIDENT_ADOPT
 	b	adopt
-	.org	vectors + 0x800
