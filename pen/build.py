@@ -87,6 +87,7 @@ def compile_pen(out: Path, *, sources: Path = PEN, defines: str = "") -> Path:
     contract.write_text(header.render(), encoding="ascii")
     _run(
         "make",
+        "--silent",
         f"-j{os.cpu_count() or 1}",
         "-C",
         str(sources),
