@@ -10,15 +10,11 @@ from rich.table import Table
 from roundpen.contract.layout import CpuState
 from roundpen.logbook.parse import CpuEntry, Logbook
 
-_STATE_WORDS = {
-    CpuState.ABSENT: "absent: never seen in the pen",
-    CpuState.OFF: "off: parked in the pen",
-    CpuState.ON_PENDING: "on pending: released, still in the pen",
-    CpuState.ON: "on: in the kernel",
-    CpuState.OFF_PENDING: "off pending: on its way into the pen",
-    CpuState.FAILED: "failed: did not arrive in time",
-    CpuState.WRONG_LEVEL: "wrong level: parked for good",
-    CpuState.DEAD: "dead: exception inside the pen",
+_REMARKS = {
+    CpuState.ABSENT: "never seen in the pen",
+    CpuState.FAILED: "did not arrive in time",
+    CpuState.WRONG_LEVEL: "other exception level, parked for good",
+    CpuState.DEAD: "exception inside the pen, parked for good",
 }
 
 
@@ -84,7 +80,7 @@ def table(book: Logbook) -> Table:
         result.add_row(
             str(cpu.index),
             f"{cpu.mpidr:#x}",
-            _STATE_WORDS[cpu.state],
+            cpu.state.name.lower().replace("_", " "),
             str(cpu.released),
             str(cpu.returned),
             "-" if seconds is None else f"{seconds:.6f} s",
@@ -96,4 +92,5 @@ def table(book: Logbook) -> Table:
 def _note(cpu: CpuEntry) -> str:
     if cpu.trap_syndrome:
         return f"exception {cpu.trap_syndrome:#x} at {cpu.trap_address:#x}"
-    return "boot CPU" if cpu.is_boot else ""
+    remarks = (["boot CPU"] if cpu.is_boot else []) + [_REMARKS.get(cpu.state, "")]
+    return ", ".join(remark for remark in remarks if remark)
