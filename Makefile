@@ -3,7 +3,6 @@
 # Every target works as the first command in a fresh checkout: scripts/setup installs what is
 # missing, and does nothing when nothing is.
 
-PYTHON := .venv/bin/python
 PYTEST := .venv/bin/pytest
 TESTS = $(wildcard tests/unit tests/pen tests/boot)
 SOURCES = $(wildcard src tests pen hatch_build.py)
