@@ -12,7 +12,7 @@ CONFIG_OFFSET = 0x40
 CPU_MAX = 128
 CPU_STACK = 0x2000
 
-_HEAD = struct.Struct("<6Q4IQ4I")
+_HEAD = struct.Struct("<6Q4IQ4I2I")
 _MPIDR_OFFSET = _HEAD.size
 CONFIG_SIZE = _MPIDR_OFFSET + CPU_MAX * 8 + CPU_MAX
 
@@ -36,6 +36,10 @@ class Tests(IntFlag):
     RESET = 1024
     NO_SYSTEM_CALLS = 2048
     """The board has no means for SYSTEM_OFF and SYSTEM_RESET."""
+    PAUSE = 4096
+    """Wait 1.5 s first: CPUs that come too late come now."""
+    FRONT = 8192
+    """Save the 2 MiB in front of the kernel, where the pen of a wrapped kernel lies."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Config:
     sme_bytes: int = 0
     pmu_counters: int = 6
     part: int = 0
+    first_line: int = 0
+    """The number of the first line: another kernel has printed those before."""
     disabled: tuple[int, ...] = ()
 
     def pack(self) -> bytes:
@@ -64,6 +70,7 @@ class Config:
             0, self.nonce, int(self.tests), self.uart, self.gicd, self.gic_cpu,
             self.gic, len(self.mpidrs), self.rounds, self.cycles,
             self.chain, self.sve_bytes, self.sme_bytes, self.pmu_counters, self.part,
+            self.first_line, 0,
         )  # fmt: skip
         mpidrs = struct.pack(f"<{CPU_MAX}Q", *self.mpidrs, *[0] * (CPU_MAX - len(self.mpidrs)))
         return head + mpidrs + bytes(number in self.disabled for number in range(CPU_MAX))

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from roundpen.devicetree import Tree
-from roundpen.image import wrap
-from roundpen.image import payload
+from roundpen.image import payload, wrap
 from roundpen.lab import vendor
 from roundpen.lab.firmware import build
 from roundpen.lab.vendor import VirtSpec
@@ -158,7 +157,13 @@ class Bench:
         return path
 
     def on_qemu_psci(
-        self, spec: VirtSpec, tests: Tests, *, timeout: float = 120, thread: str = "", **more: object
+        self,
+        spec: VirtSpec,
+        tests: Tests,
+        *,
+        timeout: float = 120,
+        thread: str = "",
+        **more: object,
     ) -> Outcome:
         """The yardstick: QEMU's own PSCI 1.1 over HVC, no firmware, no EL2."""
         workdir = self.folder(f"yardstick-{spec.cpus}-{spec.cpu}-{int(tests)}")

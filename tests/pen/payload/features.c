@@ -276,7 +276,7 @@ static u64 misc(void)
 	NEED(PROBE("svc #0"));
 	NEED(PROBE("sevl\n\twfe"));
 	if (field(pfr0, 28))
-		NEED(WRITE_BACK(S3_0_C5_C3_1));	/* ERRSELR_EL1 */
+		NEED(READ_PROBE(S3_0_C5_C3_0));	/* ERRIDR_EL1 */
 	if (field(pfr0, 44))
 		NEED(READ_PROBE(S3_3_C13_C2_0));	/* AMCR_EL0 */
 	if (field(pfr0, 56) >= 2)

@@ -63,7 +63,7 @@ static u64 tag(void)
 {
 	u64 hash = 0xcbf29ce484222325ul ^ config.nonce;
 
-	hash = (hash ^ lines) * 0x100000001b3ul;
+	hash = (hash ^ (config.first_line + lines)) * 0x100000001b3ul;
 	for (u32 i = 0; i < used; i++)
 		hash = (hash ^ (u8)line[i]) * 0x100000001b3ul;
 	hash ^= hash >> 29;
@@ -130,7 +130,7 @@ void save(const char *file, u64 address, u64 size)
 void finish(u32 status)
 {
 	say("end ");
-	say_dec(lines);
+	say_dec((s64)config.first_line + lines);
 	end_line();
 	semihost(SYS_EXIT_EXTENDED, (u64[]){ APPLICATION_EXIT, status });
 	for (;;)

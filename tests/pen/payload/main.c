@@ -70,10 +70,20 @@ static void system_call(const char *name, u32 function)
 	expect(name, (int)hvc_call(function, 0, 0, 0), -100);
 }
 
+static void pause_a_while(void)
+{
+	u64 until = now() + ticks_of_ms(1500);
+
+	for (u32 spins = 0; now() < until; spins++)
+		relax(spins);
+}
+
 static void run(u64 reserved)
 {
 	const u64 tests = config.tests;
 
+	if (tests & TEST_PAUSE)
+		pause_a_while();
 	if (tests & TEST_CALLS)
 		test_calls(reserved);
 	if (tests & TEST_ERRORS)
@@ -92,8 +102,6 @@ static void run(u64 reserved)
 		test_cycles();
 	if (tests & TEST_RACE)
 		test_race();
-	if (reserved)
-		save("reserved.bin", reserved, 0x10000);
 	if (tests & TEST_OFF)
 		system_call("system-off", SYSTEM_OFF);
 	if (tests & TEST_RESET)
@@ -119,12 +127,14 @@ void boot_main(const u64 *entered)
 		end_line();
 		enter_image(tree, config.chain);
 	}
-	if (config.tests) {
+	if (config.tests & ~(u64)TEST_FRONT) {
 		gic_setup();
 		gic_setup_cpu();
 		run(reserved);
-	} else if (reserved) {
-		save("reserved.bin", reserved, 0x10000);
 	}
+	if (reserved)
+		save("reserved.bin", reserved, 0x10000);
+	if (config.tests & TEST_FRONT)
+		save("front.bin", (u64)image_start - 0x200000, 0x200000);
 	finish(0);
 }

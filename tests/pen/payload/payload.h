@@ -32,9 +32,14 @@ struct config {
 	u32 sme_bytes;
 	u32 pmu_counters;
 	u32 part;	/* MIDR_EL1.PartNum that has to be seen, 0: any */
+	u32 first_line;	/* the number of the first line that is printed */
+	u32 pad;
 	u64 mpidr[CPU_MAX];
 	u8 disabled[CPU_MAX];	/* 1: has to be out of service */
 };
+_Static_assert(sizeof(struct config) == CONFIG_SIZE, "config");
+_Static_assert(__builtin_offsetof(struct config, cpu_count) == CONFIG_CPU_COUNT, "cpu_count");
+_Static_assert(__builtin_offsetof(struct config, mpidr) == CONFIG_MPIDR, "mpidr");
 extern struct config config;
 
 enum job { JOB_NONE, JOB_FEATURES, JOB_DIRTY_OFF, JOB_OFF, JOB_RACE, JOB_ON };
