@@ -12,7 +12,7 @@ CONFIG_OFFSET = 0x40
 CPU_MAX = 128
 CPU_STACK = 0x2000
 
-_HEAD = struct.Struct("<6Q4IQ4I2I")
+_HEAD = struct.Struct("<6Q4IQ4I2IQ")
 _MPIDR_OFFSET = _HEAD.size
 CONFIG_SIZE = _MPIDR_OFFSET + CPU_MAX * 8 + CPU_MAX
 
@@ -40,6 +40,8 @@ class Tests(IntFlag):
     """Wait 1.5 s first: CPUs that come too late come now."""
     FRONT = 8192
     """Save the 2 MiB in front of the kernel, where the pen of a wrapped kernel lies."""
+    SPIN = 16384
+    """No PSCI: start the secondaries through the firmware's own spin-table."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class Config:
     part: int = 0
     first_line: int = 0
     """The number of the first line: another kernel has printed those before."""
+    word: int = 0
+    """The address of the boot CPU's release word, in whose row the others' lie."""
+    word_stride: int = 8
     disabled: tuple[int, ...] = ()
 
     def pack(self) -> bytes:
@@ -70,7 +75,7 @@ class Config:
             0, self.nonce, int(self.tests), self.uart, self.gicd, self.gic_cpu,
             self.gic, len(self.mpidrs), self.rounds, self.cycles,
             self.chain, self.sve_bytes, self.sme_bytes, self.pmu_counters, self.part,
-            self.first_line, 0,
+            self.first_line, self.word_stride, self.word,
         )  # fmt: skip
         mpidrs = struct.pack(f"<{CPU_MAX}Q", *self.mpidrs, *[0] * (CPU_MAX - len(self.mpidrs)))
         return head + mpidrs + bytes(number in self.disabled for number in range(CPU_MAX))

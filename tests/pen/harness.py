@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -23,6 +26,7 @@ from roundpen.logbook.parse import Logbook, parse
 from tests.pen import config, payload_build
 from tests.pen.config import Config, Tests
 
+PEN = Path(__file__).parents[2] / "pen"
 VIRT_UART = 0x0900_0000
 QEMU = "qemu-system-aarch64"
 PARTS = {"cortex-a53": 0xD03, "cortex-a72": 0xD08}
@@ -140,7 +144,25 @@ def config_for(spec: VirtSpec, tests: Tests, **changes: object) -> Config:
 def wrapped(image: bytes, pen: bytes | None = None) -> bytes:
     """The test kernel behind the pen."""
     kernel = payload.parse(image, "the test kernel")
-    return wrap.plan(kernel, pen=pen or wrap.pen_binary(), name="the test kernel").render()
+    return wrap.plan(kernel, pen=pen or current_pen(), name="the test kernel").render()
+
+
+@cache
+def pen_build() -> ModuleType:
+    """pen/build.py, which belongs to no package."""
+    spec = importlib.util.spec_from_file_location("pen_build", PEN / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def current_pen() -> bytes:
+    """The pen of the sources beside these tests, whatever the package carries."""
+    folder: Path = pen_build().build()
+    return (folder / "pen.bin").read_bytes()
 
 
 @dataclass(frozen=True)
@@ -183,18 +205,20 @@ class Bench:
         thread: str = "",
         pen: bytes | None = None,
         tree: Callable[[bytes], bytes] | None = None,
+        image: Callable[[bytes], bytes] | None = None,
         more_files: tuple[tuple[bytes, int], ...] = (),
         **more: object,
     ) -> Outcome:
-        """The pen on a spin-table board. `tree` changes the DTB before the machine sees it.
+        """The pen on a spin-table board. `tree` changes the DTB, `image` the wrapped Image.
 
         `more_files`: content and address of what else is to lie in memory.
         """
         workdir = self.folder(f"pen-{secrets.token_hex(4)}")
         what = config_for(spec, tests, **more)
-        image = workdir / "wrapped.bin"
-        image.write_bytes(wrapped(payload_build.image(what), pen))
-        arguments = _threads(vendor.arguments(spec, image, None, "", workdir), thread)
+        path = workdir / "wrapped.bin"
+        made = wrapped(payload_build.image(what), pen)
+        path.write_bytes(image(made) if image else made)
+        arguments = _threads(vendor.arguments(spec, path, None, "", workdir), thread)
         for number, (content, address) in enumerate(more_files):
             path = workdir / f"more-{number}.bin"
             path.write_bytes(content)
@@ -217,8 +241,3 @@ def need_tools() -> None:
     for tool in (QEMU, f"{build.PREFIX}gcc"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
-
-
-def each(outcome: Outcome, prefix: str) -> Iterator[str]:
-    """Names of the cases that begin with `prefix`."""
-    return (name for name in outcome.cases if name.startswith(prefix))

@@ -61,7 +61,7 @@ def test_every_order_of_arrival(bench: Bench, words: Words, order: tuple[int, ..
 
 
 @pytest.mark.parametrize("words", WORDS)
-@pytest.mark.parametrize("absent", [(1,), (3,), (1, 2)])
+@pytest.mark.parametrize("absent", [(1,), (3,), (1, 2), (1, 2, 3)])
 def test_absent(bench: Bench, words: Words, absent: tuple[int, ...]) -> None:
     spec = VirtSpec(words=words, absent=absent)
     outcome = bench.on_pen(spec, Tests.DISABLED, disabled=absent)

@@ -12,9 +12,17 @@ from collections.abc import Callable
 
 import pytest
 
-from roundpen.contract.layout import REFUSAL_TEXT, TREE_MAX, CpuState, Offer, Refusal
+from roundpen.contract.layout import (
+    DESCRIPTOR_OFFSET,
+    REFUSAL_TEXT,
+    TREE_MAX,
+    CpuState,
+    Offer,
+    Refusal,
+)
 from roundpen.devicetree import Tree
 from roundpen.lab import vendor
+from roundpen.lab.firmware import params
 from roundpen.lab.vendor import VirtSpec
 from roundpen.logbook.find import find
 from roundpen.logbook.parse import Logbook
@@ -63,9 +71,12 @@ def only_the_reason_was_added(outcome: Outcome, reason: Refusal) -> None:
 def refused(
     bench: Bench, spec: VirtSpec, reason: Refusal, tree: Callable[[bytes], bytes] | None = None
 ) -> Outcome:
-    """Boot, and check the level, the tree and the logbook."""
-    outcome = bench.on_pen(spec, Tests.FRONT, tree=tree)
+    """Boot, and check the level, the tree, the logbook and that the firmware's way still works."""
+    word = spec.word(1) - params.WORD_STRIDE
+    outcome = bench.on_pen(spec, Tests.FRONT | Tests.SPIN, tree=tree, word=word)
     assert outcome.lines, outcome.story()
+    if spec.cpus > 1:
+        assert len(outcome.cases["spin-table"]) == spec.cpus - 1
     assert outcome.lines[0].startswith(f"level {spec.entry_level} "), outcome.lines[0]
     only_the_reason_was_added(outcome, reason)
     return outcome
@@ -87,6 +98,16 @@ def test_entry_at_el1(bench: Bench) -> None:
     assert outcome.logbook.refusal == Refusal.ENTRY_LEVEL
     assert outcome.logbook.entry_level == 1
     assert outcome.logbook.offer == Offer.NONE
+
+
+def test_unknown_offer(bench: Bench) -> None:
+    def other_offer(image: bytes) -> bytes:
+        at = DESCRIPTOR_OFFSET + 0x0C
+        return image[:at] + Offer.RETURN.to_bytes(4, "little") + image[at + 4 :]
+
+    outcome = bench.on_pen(VirtSpec(), Tests.FRONT, image=other_offer)
+    only_the_reason_was_added(outcome, Refusal.OFFER_UNKNOWN)
+    assert outcome.logbook.refusal == Refusal.OFFER_UNKNOWN
 
 
 def test_no_secondaries(bench: Bench) -> None:

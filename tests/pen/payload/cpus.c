@@ -167,6 +167,23 @@ u32 turn_off(u32 number, enum job how)
 	return finished(number) && is_off(number);
 }
 
+/* Without a pen: the way in that the firmware left is as good as it was. */
+void test_spin_table(void)
+{
+	for (u32 number = 1; number < config.cpu_count; number++) {
+		volatile u64 *word = (volatile u64 *)(config.word + number * config.word_stride);
+		u64 until = now() + ticks_of_ms(PATIENCE_MS);
+
+		*word = (u64)secondary;
+		__asm__ volatile("dsb sy\n\tsev" : : : "memory");
+		for (u32 spins = 0; !cpus[number].arrived && now() < until; spins++)
+			relax(spins);
+		say("cpu ");
+		say_dec(number);
+		result("spin-table", cpus[number].arrived == 1);
+	}
+}
+
 static void work(struct cpu *me)
 {
 	enum job job = me->job;

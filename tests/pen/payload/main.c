@@ -84,6 +84,8 @@ static void run(u64 reserved)
 
 	if (tests & TEST_PAUSE)
 		pause_a_while();
+	if (tests & TEST_SPIN)
+		test_spin_table();
 	if (tests & TEST_CALLS)
 		test_calls(reserved);
 	if (tests & TEST_ERRORS)

@@ -33,7 +33,8 @@ struct config {
 	u32 pmu_counters;
 	u32 part;	/* MIDR_EL1.PartNum that has to be seen, 0: any */
 	u32 first_line;	/* the number of the first line that is printed */
-	u32 pad;
+	u32 word_stride;	/* bytes between two CPUs' release words */
+	u64 word;	/* the boot CPU's release word */
 	u64 mpidr[CPU_MAX];
 	u8 disabled[CPU_MAX];	/* 1: has to be out of service */
 };
@@ -114,6 +115,7 @@ void test_state(void);
 void test_cycles(void);
 void test_race(void);
 void test_suspend(void);
+void test_spin_table(void);
 void test_features(void);
 void run_features(void);
 void take_view(u64 number);

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The tests see what they are there to see: pens broken on purpose fail them.
+
+Each break is a replacement in a copy of the pen's sources. When the text is no longer there,
+the break has to be written anew; it is not enough that the tests pass.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from roundpen.lab.vendor import VirtSpec
+from tests.pen.config import Tests
+from tests.pen.harness import PEN, Bench, pen_build
+
+
+@dataclass(frozen=True)
+class Break:
+    """What is broken, and which case has to notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: Tests
+    case: str
+    cpus: int = 4
+
+
+BREAKS = (
+    Break(
+        "no lock around the claim", "resident/psci_on.c",
+        "lock_acquire(me);", "(void)me;", Tests.RACE, "race", cpus=8,
+    ),
+    Break(
+        "a clobbered register", "resident/psci_info.c",
+        "volatile struct slot *slot = find_slot(target);",
+        'volatile struct slot *slot = find_slot(target);\n\t__asm__ volatile("mov x9, #1");',
+        Tests.REGISTERS, "keeps-affinity-info",
+    ),
+    Break(
+        "counter offset", "resident/open.c",
+        "write_register(cntvoff_el2, 0);", "write_register(cntvoff_el2, 0x1000000);",
+        Tests.FEATURES, "feature",
+    ),
+    Break(
+        "a trap left on", "resident/open.c",
+        "write_register(cnthctl_el2, 3);", "write_register(cnthctl_el2, 1);",
+        Tests.FEATURES, "feature",
+    ),
+    Break(
+        "a timer left firing", "resident/rest.S",
+        "msr	cntv_ctl_el0, xzr", "nop", Tests.STATE, "state",
+    ),
+    Break(
+        "unaligned entries taken", "resident/psci_on.c",
+        "!(entry & 3)", "1", Tests.ERRORS, "on-unaligned-1",
+    ),
+    Break(
+        "the pen's own memory taken", "resident/psci_on.c",
+        "entry - base >= RESERVED_SIZE", "base", Tests.ERRORS, "on-pen-logbook",
+    ),
+    Break(
+        "affinity levels ignored", "resident/psci_info.c",
+        "!slot || level", "!slot || level > 9", Tests.ERRORS, "affinity-info-level",
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", BREAKS, ids=[one.name for one in BREAKS])
+def test_break_is_noticed(bench: Bench, tmp_path: Path, broken: Break) -> None:
+    sources = tmp_path / "pen"
+    shutil.copytree(PEN, sources)
+    path = sources / broken.file
+    text = path.read_text()
+    assert text.count(broken.old) == 1, f"{broken.file}: write this break anew"
+    path.write_text(text.replace(broken.old, broken.new))
+    pen: Path = pen_build().compile_pen(tmp_path / "out", sources=sources)
+    outcome = bench.on_pen(
+        VirtSpec(cpus=broken.cpus), broken.tests, pen=pen.read_bytes(), timeout=60,
+        thread="multi" if broken.tests == Tests.RACE else "single",
+    )  # fmt: skip
+    noticed = [good for good, _ in outcome.cases.get(broken.case, []) if not good]
+    assert noticed, outcome.story()
