@@ -178,7 +178,14 @@ def _keep(job: Job, console: Transcript, wanted: Path | None, *, needed: bool) -
 def _command(job: Job, nonce: str, folder: Path) -> list[str]:
     """Prepare the files of the run in `folder` and give the whole command line."""
     plain, first = folder / "Image", folder / "Image.first"
-    plain.write_bytes(payload.load(job.kernel.image).image)
+    loaded = payload.load(job.kernel.image)
+    if loaded.header.page_size not in (None, 4096) and not job.machine.large_pages:
+        raise UserError(
+            f"{job.kernel.name}: has {loaded.header.page_size // 1024} KiB pages, "
+            f"which the CPUs of {job.machine.name} don't have",
+            remedy="take a machine whose name ends in -max",
+        )
+    plain.write_bytes(loaded.image)
     if job.wrap is not None:
         wrap_file(plain, first, offer=job.wrap)
     else:
@@ -213,7 +220,8 @@ def guest_root(job: Job, nonce: str, image: Path) -> bytes:
 def command_line(job: Job) -> str:
     """The kernel's command line."""
     console = job.machine.console or "ttyAMA0"
-    return " ".join(filter(None, [f"console={console}", job.command_line]))
+    parts = [f"console={console}", job.machine.command_line, job.command_line]
+    return " ".join(filter(None, parts))
 
 
 def _tree(job: Job) -> Path | None:
