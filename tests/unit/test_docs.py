@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The documents say what the source says: constants, reasons, messages, links."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from roundpen.cli import main as cli
+from roundpen.contract import layout
+from roundpen.contract.layout import CpuState, Field, Offer, Refusal
+from roundpen.image import foreign
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+SOURCE = ROOT / "src" / "roundpen"
+DOCUMENTS = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+
+MESSAGE_SOURCES = sorted(
+    [*(SOURCE / "image").glob("*.py"), *(SOURCE / "logbook").glob("*.py")]
+    + [SOURCE / name for name in ("publish.py", "cache.py")]
+    + [SOURCE / "cli" / f"{verb}.py" for verb in ("wrap", "inspect", "status")]
+)
+"""Where the messages of wrap, inspect and status come from. All of these must be documented."""
+_RAISERS = {"UserError", "MachineError", "_bad", "_too_much"}
+_SHORTEST = 8
+"""Letters of a fixed piece of a message below which finding it would prove nothing."""
+
+
+def table(document: Path, name: str) -> list[list[str]]:
+    """The rows, without the head, of the table behind `<!-- table: NAME -->`."""
+    text = document.read_text(encoding="utf-8")
+    marker = f"<!-- table: {name} -->\n"
+    assert text.count(marker) == 1, f"{document.name}: marker {name}"
+    rows = []
+    for line in text.split(marker)[1].splitlines():
+        if not line.startswith("|"):
+            break
+        cells = re.split(r"(?<!\\)\|", line.strip().strip("|"))
+        rows.append([cell.strip() for cell in cells])
+    assert len(rows) > 2, f"{document.name}: table {name} is empty"
+    assert {len(row) for row in rows} == {len(rows[0])}, f"{document.name}: table {name}"
+    assert all(cell for row in rows[2:] for cell in row), f"{document.name}: a cell of {name}"
+    return rows[2:]
+
+
+def columns(rows: list[list[str]], *which: int) -> list[tuple[str, ...]]:
+    return [tuple(row[column] for column in which) for row in rows]
+
+
+def test_memory_map() -> None:
+    spans = [
+        (layout.RESIDENT_OFFSET, layout.RESIDENT_MAX),
+        (layout.LOGBOOK_OFFSET, layout.LOGBOOK_SIZE),
+        (layout.INDEX_OFFSET, layout.INDEX_ENTRIES),
+        (layout.SLOT_OFFSET, layout.SLOT_SIZE * layout.SLOT_MAX),
+        (layout.STACK_OFFSET, layout.STACK_SIZE * layout.SLOT_MAX),
+    ]
+    rows = table(DOCS / "architecture.md", "memory-map")
+    assert columns(rows, 0, 1) == [(hex(at), hex(at + size)) for at, size in spans]
+    text = "\n".join(row[2] for row in rows)
+    assert f"{layout.INDEX_ENTRIES} entries" in text
+    assert f"{layout.SLOT_MAX} of {layout.SLOT_SIZE:#x} bytes" in text
+    assert f"{layout.SLOT_MAX} of {layout.STACK_SIZE:#x} bytes" in text
+    assert layout.RESERVED_SIZE == layout.RESERVED_ALIGN == 64 << 10, "the text says 64 KiB"
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"), [("logbook-fields", layout.LOGBOOK), ("slot-fields", layout.SLOT)]
+)
+def test_fields(name: str, fields: tuple[Field, ...]) -> None:
+    rows = table(DOCS / "formats.md", name)
+    expected = [(hex(f.offset), str(f.size), str(f.count), f.name) for f in fields]
+    assert columns(rows, 0, 1, 2, 3) == expected
+
+
+def test_descriptor() -> None:
+    rows = table(DOCS / "formats.md", "descriptor-fields")
+    expected = [(hex(f.offset), str(f.size), f.name) for f in layout.DESCRIPTOR]
+    assert columns(rows, 0, 1, 2) == expected
+    assert rows[1][3] == str(layout.DESCRIPTOR_VERSION)
+
+
+def test_states_and_offers() -> None:
+    states = table(DOCS / "formats.md", "cpu-states")
+    assert columns(states, 0, 1) == [(str(state.value), state.name) for state in CpuState]
+    offers = table(DOCS / "formats.md", "offers")
+    assert columns(offers, 0, 1) == [(str(offer.value), offer.name) for offer in Offer]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        layout.COMPATIBLE,
+        f"/reserved-memory/{layout.NODE_NAME}@",
+        layout.CHOSEN_OFFER,
+        layout.CHOSEN_REFUSED,
+        layout.DESCRIPTOR_MAGIC.decode(),
+        layout.LOGBOOK_MAGIC.decode(),
+        f"Header, version {layout.LOGBOOK_VERSION}\n",
+        f"Descriptor, version {layout.DESCRIPTOR_VERSION}\n",
+        f"At offset {layout.LOGBOOK_OFFSET:#x} of the region",
+        f"at offset {layout.SLOT_OFFSET:#x}, {layout.SLOT_SIZE:#x} bytes each",
+        f"| {layout.DESCRIPTOR_OFFSET:#x} | descriptor",
+        f"| {layout.DESCRIPTOR_OFFSET + layout.DESCRIPTOR_SIZE:#x} | the pen",
+    ],
+)
+def test_formats_name_the_constants(text: str) -> None:
+    assert text in (DOCS / "formats.md").read_text(encoding="utf-8")
+
+
+def test_every_refusal_has_cause_and_cure() -> None:
+    rows = table(DOCS / "messages.md", "refusals")
+    expected = [
+        (str(reason.value), reason.name, layout.REFUSAL_TEXT[reason])
+        for reason in Refusal
+        if reason is not Refusal.NONE
+    ]
+    assert columns(rows, 0, 1, 2) == expected
+
+
+def test_exit_statuses() -> None:
+    rows = table(DOCS / "messages.md", "exit-statuses")
+    known = {0, 1, cli.EXIT_USER, cli.EXIT_MACHINE, cli.EXIT_INTERRUPTED}
+    assert {int(row[0]) for row in rows} == known
+
+
+def test_every_package_is_in_the_module_map() -> None:
+    packages = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
+    rows = table(DOCS / "architecture.md", "packages")
+    assert [row[0] for row in rows] == packages
+
+
+def plain(text: str) -> str:
+    """What remains when quoting and line ends don't count."""
+    return " ".join(text.replace("`", "").split())
+
+
+def pieces(node: ast.expr) -> Iterator[str]:
+    """The fixed pieces of a message: what stands between the values that are put in."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        for value in node.values:
+            yield from pieces(value)
+    elif isinstance(node, ast.IfExp):
+        yield from pieces(node.body)
+        yield from pieces(node.orelse)
+
+
+def messages(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and fixed piece of each message and remedy in a source file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        if node.func.id not in _RAISERS:
+            continue
+        remedies = [word.value for word in node.keywords if word.arg == "remedy"]
+        for argument in [*node.args, *remedies]:
+            for piece in pieces(argument):
+                yield node.lineno, piece
+
+
+def undocumented(found: Iterable[str]) -> list[str]:
+    text = plain((DOCS / "messages.md").read_text(encoding="utf-8"))
+    missing = []
+    for piece in found:
+        # Numbers are "N" there: what precedes and follows one is looked for by itself.
+        words = plain(piece).strip(" .,;:()")
+        if len(words) >= _SHORTEST and words not in text:
+            missing.append(piece)
+    return missing
+
+
+@pytest.mark.parametrize("path", MESSAGE_SOURCES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_every_message_is_documented(path: Path) -> None:
+    found = list(messages(path))
+    missing = set(undocumented(piece for _, piece in found))
+    lines = [f"line {line}: {piece!r}" for line, piece in found if piece in missing]
+    assert not lines, f"docs/messages.md lacks, of {path.relative_to(ROOT)}: {'; '.join(lines)}"
+
+
+def test_every_foreign_format_is_documented() -> None:
+    samples = [mark.what for mark in foreign._MARKS]
+    samples += [foreign.describe(b"")[0], foreign.describe(bytes(64))[0]]
+    assert undocumented(samples) == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_resolve(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        file, _, anchor = target.partition("#")
+        other = (path.parent / file).resolve() if file else path
+        assert other.is_file(), f"{path.name}: {target}"
+        if anchor:
+            assert anchor in anchors(other), f"{path.name}: {target}"
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that a forge makes from a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_files_named_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:pen|src|tests|scripts)/[\w./-]+)`", text):
+        assert (ROOT / name).exists(), f"{path.name}: {name}"
