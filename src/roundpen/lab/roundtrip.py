@@ -25,6 +25,8 @@ class CpuAccount:
     online: bool
     worked: tuple[str, ...]
     """Labels of the pieces of work that it did, pinned, with the right result."""
+    worked_at: float | None
+    """Guest seconds of the last of them."""
     cycles: int | None
     """Hotplug cycles done; None where none were asked for."""
     entry: CpuEntry | None
@@ -266,7 +268,9 @@ class _Judge:
             problems += self._recorded(entry)
         elif book is not None and self.scenario.expects.offer:
             problems.append("not in the logbook")
-        return CpuAccount(cpu, online, worked, cycles, entry, tuple(problems))
+        times = [event.guest_time for event in self.named("work") if event.number("cpu") == cpu]
+        at = max(times) if worked and times else None
+        return CpuAccount(cpu, online, worked, at, cycles, entry, tuple(problems))
 
     def _worked(self, cpu: int, problems: list[str]) -> Iterator[str]:
         labels = ["first", "after-hotplug"] if self.scenario.cycles else ["first"]

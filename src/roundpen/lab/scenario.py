@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from roundpen.contract import layout
+from roundpen.contract.layout import Offer, Refusal
+from roundpen.lab.machines import Machine
 
 
 class Ending(Enum):
@@ -82,3 +84,21 @@ def _generation(scenario: Scenario, cpus: int, last: bool) -> list[str]:
     if scenario.expects.refused and scenario.kexecs:
         found.append("load")
     return [*found, f"finish {scenario.ending.value}"]
+
+
+def expected(machine: Machine, wrap: Offer | None) -> Expectation:
+    """What must come of a run on `machine`, with or without the pen.
+
+    Without it, a spin-table machine refuses kexec and hotplug. With it, it takes its offer,
+    unless the machine is one where the pen must step aside: then all is as without.
+    """
+    if wrap is None:
+        return Expectation(refused=machine.spin_table)
+    aside = Refusal.NONE
+    if not machine.spin_table:
+        aside = Refusal.PSCI_PRESENT
+    elif machine.entry_level < 2:
+        aside = Refusal.ENTRY_LEVEL
+    if aside is Refusal.NONE:
+        return Expectation(offer=wrap.name.lower())
+    return Expectation(refused=machine.spin_table, stepped_aside=layout.REFUSAL_TEXT[aside])

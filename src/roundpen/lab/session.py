@@ -134,7 +134,8 @@ def _tell(event: Event) -> None:
         _log.info("%s: %s, CPUs online %s", where, event.value("release"), event.value("online"))
     elif event.name == "hotplug":
         text = f"{event.value('done')} of {event.value('cycles')} hotplug cycles"
-        _log.info("%s: CPU %s: %s", where, event.value("cpu"), text)
+        why = event.rest("why")
+        _log.info("%s: CPU %s: %s", where, event.value("cpu"), text + (f": {why}" if why else ""))
     elif event.name == "kexec-load":
         accepted = event.value("status") == "0"
         reason = event.rest("kernel") or event.rest("said")

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from stat import S_IFDIR, S_IFREG
+from types import ModuleType
 
-import libarchive
 from elftools.common.exceptions import ELFError
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
@@ -99,10 +100,21 @@ def dynamic_needs(path: Path) -> tuple[str, list[str]]:
                 if isinstance(segment, InterpSegment):
                     interpreter = segment.get_interp_name()
                 elif isinstance(segment, DynamicSegment):
-                    needed = [str(tag.needed) for tag in segment.iter_tags("DT_NEEDED")]
+                    needed = [vars(tag)["needed"] for tag in segment.iter_tags("DT_NEEDED")]
     except ELFError as error:
         raise MachineError(f"{path}: not an ELF file: {error}") from error
     return interpreter, needed
+
+
+def _libarchive() -> ModuleType:
+    """The binding, without the warning about features that nothing here uses."""
+    logging.getLogger("libarchive").setLevel(logging.ERROR)
+    try:
+        return import_module("libarchive")
+    except (ImportError, OSError, AttributeError) as error:
+        raise MachineError(
+            f"libarchive: cannot be loaded: {error}", remedy="install the package libarchive13"
+        ) from error
 
 
 def archive(files: Mapping[str, Member]) -> bytes:
@@ -113,7 +125,7 @@ def archive(files: Mapping[str, Member]) -> bytes:
         out.extend(block)
         return len(block)
 
-    with libarchive.custom_writer(collect, "cpio_newc") as writer:
+    with _libarchive().custom_writer(collect, "cpio_newc") as writer:
         for name in _folders(files):
             writer.add_file_from_memory(name, 0, b"", filetype=S_IFDIR, permission=0o755)
         for name in sorted(files):

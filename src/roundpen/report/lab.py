@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A lab run as tables for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.table import Table
+from rich.text import Text
+
+from roundpen.lab.roundtrip import CpuAccount, RoundTrip
+from roundpen.lab.session import Result
+from roundpen.report import logbook as logbook_report
+
+
+def headline(trip: RoundTrip, result: Result) -> str:
+    """One line for one kernel of the chain."""
+    how = "started by the firmware" if trip.generation == 0 else f"kexec {trip.generation}"
+    count = f"{trip.accounted} of {len(trip.cpus)} CPUs accounted for"
+    offer = f", offer {trip.offer}" if trip.offer else ""
+    aside = f", the pen stepped aside: {trip.stepped_aside}" if trip.stepped_aside else ""
+    return (
+        f"{how}: {trip.release or result.job.kernel.name} at {trip.level or 'EL?'}{offer}{aside}; "
+        f"/init after {trip.took:.1f} s; {count}"
+    )
+
+
+def table(trip: RoundTrip, title: str) -> Table:
+    """One row per CPU: what the kernel says, what the CPU did, what the pen wrote down."""
+    result = Table(title=title, title_justify="left", title_style="bold")
+    for name in ("CPU", "online", "work", "done at", "hotplug", "pen", "last event", "verdict"):
+        result.add_column(name)
+    for account in trip.cpus:
+        result.add_row(*_row(account, trip))
+    return result
+
+
+def _row(account: CpuAccount, trip: RoundTrip) -> tuple[str | Text, ...]:
+    entry = account.entry
+    seconds = trip.logbook.seconds(entry.event_at) if trip.logbook and entry else None
+    pen = "-"
+    if entry is not None:
+        state = entry.state.name.lower().replace("_", " ")
+        pen = f"{state}, out {entry.released}, back {entry.returned}"
+    good = Text("ok", style="green")
+    bad = Text("; ".join(account.problems), style="red")
+    return (
+        str(account.cpu),
+        "yes" if account.online else "no",
+        ", ".join(account.worked) or "none",
+        "-" if account.worked_at is None else f"{account.worked_at:.2f} s",
+        "-" if account.cycles is None else str(account.cycles),
+        pen,
+        "-" if seconds is None else f"{seconds:.3f} s",
+        bad if account.problems else good,
+    )
+
+
+def closing(result: Result) -> Iterator[str]:
+    """The verdict, all that speaks against it, and where the console's lines are."""
+    for trip in result.verdict.trips:
+        if trip.load:
+            yield f"kexec -l under kernel {trip.generation}: {trip.load}"
+    for problem in result.verdict.all_problems():
+        yield f"problem: {problem}"
+    if result.transcript is not None:
+        yield f"transcript: {result.transcript}"
+    passed = result.verdict.passed
+    yield f"{result.job.machine.name}: " + ("passed" if passed else "NOT passed")
+
+
+def as_json(result: Result) -> dict[str, object]:
+    """Plain values; times in seconds."""
+    job = result.job
+    return {
+        "machine": job.machine.name,
+        "cpus": job.machine.cpus,
+        "kernel": job.kernel.name,
+        "wrap": job.wrap.name.lower() if job.wrap is not None else None,
+        "kexecs": job.scenario.kexecs,
+        "hotplug_cycles": job.scenario.cycles,
+        "passed": result.verdict.passed,
+        "problems": result.verdict.all_problems(),
+        "seconds": round(result.console.seconds, 3),
+        "transcript": str(result.transcript) if result.transcript else None,
+        "kernels": [_trip_as_json(trip) for trip in result.verdict.trips],
+    }
+
+
+def _trip_as_json(trip: RoundTrip) -> dict[str, object]:
+    return {
+        "generation": trip.generation,
+        "release": trip.release,
+        "level": trip.level,
+        "offer": trip.offer or None,
+        "stepped_aside": trip.stepped_aside or None,
+        "reached_at": round(trip.reached_at, 3),
+        "took": round(trip.took, 3),
+        "kexec_load": trip.load or None,
+        "cpus": [_cpu_as_json(account) for account in trip.cpus],
+        "logbook": logbook_report.as_json(trip.logbook) if trip.logbook else None,
+    }
+
+
+def _cpu_as_json(account: CpuAccount) -> dict[str, object]:
+    return {
+        "cpu": account.cpu,
+        "online": account.online,
+        "worked": list(account.worked),
+        "worked_at": account.worked_at,
+        "hotplug_cycles": account.cycles,
+        "released": account.entry.released if account.entry else None,
+        "returned": account.entry.returned if account.entry else None,
+        "problems": list(account.problems),
+    }
+
+
+def before_after(before: Result, after: Result) -> Table:
+    """The demo's table: the same machine and kernel, without and with the pen."""
+    result = Table(title="The same board, the same kernel", title_justify="left")
+    for name in ("image", "kernel", "CPUs at work", "hotplug", "kexec -l"):
+        result.add_column(name)
+    for name, one in (("stock", before), ("wrapped", after)):
+        for trip in one.verdict.trips:
+            result.add_row(name, *_summary(trip))
+        result.add_section()
+    return result
+
+
+def _summary(trip: RoundTrip) -> tuple[str, ...]:
+    working = sum(bool(account.worked) for account in trip.cpus)
+    cycles = [account.cycles for account in trip.cpus if account.cycles is not None]
+    able = sum(bool(done) for done in cycles)
+    hotplug = f"{able} of {len(cycles)} CPUs" if cycles else "-"
+    where = "first" if trip.generation == 0 else f"after kexec {trip.generation}"
+    kexec = {"": "-", "loaded": "accepted"}.get(trip.load, f"refused: {trip.load}")
+    return (where, f"{working} of {len(trip.cpus)}", hotplug, kexec)
