@@ -84,11 +84,17 @@ class Outcome:
         return f"exit status {self.status}, console in {self.workdir / 'console.txt'}:\n{tail}"
 
 
-def start(arguments: list[str], workdir: Path, nonce: int, timeout: float) -> Outcome:
-    """Run QEMU in `workdir` for at most `timeout` seconds and read its console."""
+def start(
+    arguments: list[str], workdir: Path, nonce: int, timeout: float, *, no_reboot: bool = True
+) -> Outcome:
+    """Run QEMU in `workdir` for at most `timeout` seconds and read its console.
+
+    `no_reboot`: end when the machine resets itself.
+    """
     console = workdir / "console.txt"
-    command = [QEMU, *arguments, "-display", "none", "-monitor", "none", "-no-reboot",
-               "-semihosting", "-serial", f"file:{console}"]  # fmt: skip
+    command = [QEMU, *arguments, "-display", "none", "-monitor", "none",
+               *(["-no-reboot"] if no_reboot else []), "-semihosting",
+               "-serial", f"file:{console}"]  # fmt: skip
     began = time.monotonic()
     try:
         done = subprocess.run(

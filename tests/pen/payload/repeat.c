@@ -131,7 +131,7 @@ void test_race(void)
 			break;
 		}
 	}
-	for (u32 number = 1; number < config.cpu_count; number++)
+	for (u32 number = 1; !wrong && number < config.cpu_count; number++)
 		turn_off(number, JOB_OFF);
 	say("rounds ");
 	say_dec(good);
