@@ -51,6 +51,16 @@ struct means {
 	uint32_t count;
 };
 
+/*
+ * A node and its ancestors, the root first, kept while walking: libfdt finds a
+ * parent by walking again from the start. Starts as {.depth = -1}.
+ */
+#define LINEAGE_MAX 16
+struct lineage {
+	int nodes[LINEAGE_MAX];
+	int depth;
+};
+
 /* What the tree says, as far as the pen needs it (survey.c). */
 struct board {
 	struct cpu cpus[SLOT_MAX];
@@ -76,14 +86,21 @@ void move_kernel(const struct places *places, const struct descriptor *wrapped);
  * is only ever read before fdt_check_full() has accepted it as a whole.
  */
 
+/* Whether each of the two may be written to: REFUSAL_NONE, or why not. */
+struct memory_check {
+	uint32_t reserved;
+	uint32_t work;
+};
+
 /* survey.c, facts.c: read the tree. */
 uint32_t survey(const void *tree, uint64_t own_mpidr, struct board *board);
 uint32_t find_live_pen(const void *tree, uint64_t *reserved);
-uint32_t check_memory(const void *tree, struct range wanted);
+struct memory_check check_memory(const void *tree, struct range reserved, struct range work);
 int cells_of(const void *tree, int node, const char *name, int otherwise);
 uint64_t read_cells(const void *value, int cells);
 bool has_string(const void *tree, int node, const char *property, const char *string);
-bool translate(const void *tree, int node, uint64_t *address);
+bool next_with_ancestors(const void *tree, struct lineage *lineage);
+bool physical_reg(const void *tree, const struct lineage *lineage, uint64_t *address);
 
 /* means.c: how this board is reset and switched off. */
 void find_means(const void *tree, struct board *board);

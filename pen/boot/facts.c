@@ -58,17 +58,32 @@ static bool translate_step(const void *tree, int bus, int parent, uint64_t *addr
 	return false;
 }
 
-/* An address on the bus that `node` sits on, as a physical address of the CPUs. */
-bool translate(const void *tree, int node, uint64_t *address)
+/* The next node in the tree's order, with all its ancestors. False at the end. */
+bool next_with_ancestors(const void *tree, struct lineage *lineage)
 {
-	int bus = fdt_parent_offset(tree, node);
+	int node = lineage->depth < 0 ? -1 : lineage->nodes[lineage->depth];
 
-	while (bus > 0) {
-		int parent = fdt_parent_offset(tree, bus);
+	node = fdt_next_node(tree, node, &lineage->depth);
+	if (node < 0 || lineage->depth < 0 || lineage->depth >= LINEAGE_MAX)
+		return false;
+	lineage->nodes[lineage->depth] = node;
+	return true;
+}
 
-		if (parent < 0 || !translate_step(tree, bus, parent, address))
+/* The first `reg` address of the last of the line, as a physical address of the CPUs. */
+bool physical_reg(const void *tree, const struct lineage *lineage, uint64_t *address)
+{
+	int depth = lineage->depth, length, cells;
+	const void *reg = fdt_getprop(tree, lineage->nodes[depth], "reg", &length);
+
+	if (!reg || depth < 1)
+		return false;
+	cells = cells_of(tree, lineage->nodes[depth - 1], "#address-cells", 2);
+	if (cells < 1 || cells > 2 || length < cells * 4)
+		return false;
+	*address = read_cells(reg, cells);
+	for (depth--; depth > 0; depth--)
+		if (!translate_step(tree, lineage->nodes[depth], lineage->nodes[depth - 1], address))
 			return false;
-		bus = parent;
-	}
-	return bus == 0;
+	return true;
 }

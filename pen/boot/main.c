@@ -114,19 +114,18 @@ _Noreturn void boot_main(const void *tree, uint64_t image, uint64_t level)
 	struct places places = place(image, &image_descriptor);
 	uint64_t entered_at = now(), live_pen = 0;
 	uint32_t reason = decide(tree, level, &live_pen);
-	bool sound = reason != REFUSAL_TREE_BAD;
-	uint32_t region_reason = REFUSAL_NONE, work_reason = REFUSAL_TREE_BAD;
+	/* A tree that can't be read contradicts nothing; nor can it be copied. */
+	struct memory_check memory = {REFUSAL_NONE, REFUSAL_TREE_BAD};
 
-	if (sound) {
+	if (reason != REFUSAL_TREE_BAD) {
 		struct range work = {places.work.start, places.work.start + work_size(tree)};
 
-		region_reason = check_memory(tree, places.reserved);
-		work_reason = check_memory(tree, work);
+		memory = check_memory(tree, places.reserved, work);
 	}
-	if (!region_reason && !live_pen)
+	if (!memory.reserved && !live_pen)
 		prepare_region(places.reserved.start, (uint32_t)level, entered_at);
 	if (!reason)
-		reason = region_reason ? region_reason : work_reason;
+		reason = memory.reserved ? memory.reserved : memory.work;
 	if (!reason)
 		reason = offer(tree, &places);
 	if (!reason) {
@@ -138,10 +137,10 @@ _Noreturn void boot_main(const void *tree, uint64_t image, uint64_t level)
 	}
 	if (live_pen)
 		record_refusal(live_pen, reason, true);
-	else if (!region_reason)
+	else if (!memory.reserved)
 		record_refusal(places.reserved.start, reason, false);
-	if (!work_reason)
-		tree = tree_with_refusal(tree, &places, reason, !live_pen && !region_reason);
+	if (!memory.work)
+		tree = tree_with_refusal(tree, &places, reason, !live_pen && !memory.reserved);
 	finish(&places, tree);
 	enter_kernel((uint64_t)tree, places.kernel);
 }

@@ -32,17 +32,11 @@ static void add(struct means *means, uint64_t address, uint32_t keep, uint32_t s
 	poke->set = set;
 }
 
-static void broadcom(const void *tree, int node, struct board *board)
+static void broadcom(const void *tree, const struct lineage *lineage, struct board *board)
 {
-	int length, bus = fdt_parent_offset(tree, node);
-	const void *reg = fdt_getprop(tree, node, "reg", &length);
-	int cells = bus < 0 ? -1 : cells_of(tree, bus, "#address-cells", 2);
 	uint64_t base;
 
-	if (!reg || cells < 1 || cells > 2 || length < cells * 4)
-		return;
-	base = read_cells(reg, cells);
-	if (!translate(tree, node, &base))
+	if (!physical_reg(tree, lineage, &base))
 		return;
 	if (!board->off.count) {
 		add(&board->off, base + PM_RSTS, PM_RSTS_KEEP, PM_PASSWORD | PM_RSTS_HALT);
@@ -68,38 +62,45 @@ static bool u32(const void *tree, int node, const char *name, uint32_t *number)
 	return true;
 }
 
-/* The physical base of the syscon that a syscon-reboot or -poweroff node writes to. */
-static bool syscon_base(const void *tree, int node, uint64_t *base)
+/* Where a phandle points; a second walk, for the boards that have a syscon. */
+static bool find_phandle(const void *tree, uint32_t phandle, struct lineage *lineage)
 {
-	uint32_t phandle, width;
-	int length, bus, cells;
-	const void *reg;
-	int syscon = u32(tree, node, "regmap", &phandle)
-			     ? fdt_node_offset_by_phandle(tree, phandle)
-			     : fdt_parent_offset(tree, node);
+	lineage->depth = -1;
+	while (next_with_ancestors(tree, lineage))
+		if (fdt_get_phandle(tree, lineage->nodes[lineage->depth]) == phandle)
+			return true;
+	return false;
+}
 
-	if (syscon < 0)
+/* The physical base of the syscon that a syscon-reboot or -poweroff node writes to. */
+static bool syscon_base(const void *tree, const struct lineage *lineage, uint64_t *base)
+{
+	struct lineage syscon = *lineage;
+	uint32_t phandle, width;
+	int node;
+
+	if (u32(tree, lineage->nodes[lineage->depth], "regmap", &phandle)) {
+		if (!find_phandle(tree, phandle, &syscon))
+			return false;
+	} else if (--syscon.depth < 1) {
 		return false;
+	}
+	node = syscon.nodes[syscon.depth];
 	/* 32-bit little-endian registers only; for others the kernel keeps its driver. */
-	if (fdt_getprop(tree, syscon, "big-endian", NULL) ||
-	    (u32(tree, syscon, "reg-io-width", &width) && width != 4))
+	if (fdt_getprop(tree, node, "big-endian", NULL) ||
+	    (u32(tree, node, "reg-io-width", &width) && width != 4))
 		return false;
-	bus = fdt_parent_offset(tree, syscon);
-	reg = fdt_getprop(tree, syscon, "reg", &length);
-	cells = bus < 0 ? -1 : cells_of(tree, bus, "#address-cells", 2);
-	if (!reg || cells < 1 || cells > 2 || length < cells * 4)
-		return false;
-	*base = read_cells(reg, cells);
-	return translate(tree, syscon, base);
+	return physical_reg(tree, &syscon, base);
 }
 
 /* Linux 6.12, drivers/power/reset/syscon-{reboot,poweroff}.c: an older binding has no value. */
-static void syscon(const void *tree, int node, struct means *means)
+static void syscon(const void *tree, const struct lineage *lineage, struct means *means)
 {
+	int node = lineage->nodes[lineage->depth];
 	uint32_t offset, value, mask = 0xffffffff;
 	uint64_t base;
 
-	if (means->count || !syscon_base(tree, node, &base))
+	if (means->count || !syscon_base(tree, lineage, &base))
 		return;
 	if (!u32(tree, node, "offset", &offset) && !u32(tree, node, "reg", &offset))
 		return;
@@ -114,9 +115,10 @@ static void syscon(const void *tree, int node, struct means *means)
 
 void find_means(const void *tree, struct board *board)
 {
-	for (int node = fdt_next_node(tree, -1, NULL); node >= 0;
-	     node = fdt_next_node(tree, node, NULL)) {
-		int length;
+	struct lineage lineage = {.depth = -1};
+
+	while (next_with_ancestors(tree, &lineage)) {
+		int length, node = lineage.nodes[lineage.depth];
 		const char *compatible = fdt_getprop(tree, node, "compatible", &length);
 
 		/* A cheap look first: this walks the whole tree with the caches off. */
@@ -127,10 +129,10 @@ void find_means(const void *tree, struct board *board)
 		if (has_string(tree, node, "compatible", "brcm,bcm2835-pm") ||
 		    has_string(tree, node, "compatible", "brcm,bcm2711-pm") ||
 		    has_string(tree, node, "compatible", "brcm,bcm2835-pm-wdt"))
-			broadcom(tree, node, board);
+			broadcom(tree, &lineage, board);
 		else if (has_string(tree, node, "compatible", "syscon-reboot"))
-			syscon(tree, node, &board->reset);
+			syscon(tree, &lineage, &board->reset);
 		else if (has_string(tree, node, "compatible", "syscon-poweroff"))
-			syscon(tree, node, &board->off);
+			syscon(tree, &lineage, &board->off);
 	}
 }

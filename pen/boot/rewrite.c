@@ -101,10 +101,10 @@ uint32_t reserve_region(void *tree, uint64_t reserved)
 static uint32_t declare_psci(void *tree)
 {
 	static const char compatible[] = "arm,psci-1.0\0arm,psci-0.2";
-	int node = fdt_path_offset(tree, "/psci");
+	int node = fdt_add_subnode(tree, 0, "psci");
 
-	if (node == -FDT_ERR_NOTFOUND)
-		node = fdt_add_subnode(tree, 0, "psci");
+	if (node == -FDT_ERR_EXISTS)
+		node = fdt_path_offset(tree, "/psci");
 	if (node < 0)
 		return reason_of(node);
 	/* A node that is there but disabled promises what the firmware lacks; ours holds. */

@@ -196,15 +196,29 @@ static bool is_initrd(const void *tree, struct range wanted)
 		       wanted);
 }
 
-/* image_size says that this memory is ours; does the tree contradict it? */
-uint32_t check_memory(const void *tree, struct range wanted)
+static uint32_t check_range(const void *tree, int cells[2], struct range wanted, bool in_ram)
 {
 	struct range old_tree = {(uint64_t)tree, (uint64_t)tree + fdt_totalsize(tree)};
-	int cells[2] = {cells_of(tree, 0, "#address-cells", 2), cells_of(tree, 0, "#size-cells", 1)};
 
-	if (cells[0] < 1 || cells[0] > 2 || cells[1] < 1 || cells[1] > 2)
-		return REFUSAL_CELLS_BAD;
 	if (overlap(old_tree, wanted) || is_reserved(tree, wanted) || is_initrd(tree, wanted))
 		return REFUSAL_MEMORY_OVERLAP;
-	return is_ram(tree, cells, wanted) ? REFUSAL_NONE : REFUSAL_MEMORY_OUTSIDE;
+	return in_ram || is_ram(tree, cells, wanted) ? REFUSAL_NONE : REFUSAL_MEMORY_OUTSIDE;
+}
+
+/*
+ * image_size says that this memory is ours; does the tree contradict it? One
+ * bank of RAM usually holds all from `reserved` to `work`: one walk for both.
+ */
+struct memory_check check_memory(const void *tree, struct range reserved, struct range work)
+{
+	int cells[2] = {cells_of(tree, 0, "#address-cells", 2), cells_of(tree, 0, "#size-cells", 1)};
+	struct memory_check check = {REFUSAL_CELLS_BAD, REFUSAL_CELLS_BAD};
+	bool in_ram;
+
+	if (cells[0] < 1 || cells[0] > 2 || cells[1] < 1 || cells[1] > 2)
+		return check;
+	in_ram = is_ram(tree, cells, (struct range){reserved.start, work.end});
+	check.reserved = check_range(tree, cells, reserved, in_ram);
+	check.work = check_range(tree, cells, work, in_ram);
+	return check;
 }
