@@ -31,10 +31,14 @@ class Break:
     cpus: int = 4
 
 
+# Between reading the state and writing it: long enough that the others come in between.
+CLAIM = "lock_acquire(me);\n\tstate = slot->state;"
+READ_AND_DAWDLE = "\n\tstate = slot->state;\n\tfor (volatile int i = 0; i < 5000; i++)\n\t\t;"
+
 BREAKS = (
     Break(
-        "no lock around the claim", "resident/psci_on.c",
-        "lock_acquire(me);", "(void)me;", Tests.RACE, "race", cpus=8,
+        "no lock around the claim", "resident/psci_on.c", CLAIM, "(void)me;" + READ_AND_DAWDLE,
+        Tests.RACE, "race", cpus=8,
     ),
     Break(
         "a clobbered register", "resident/psci_info.c",
@@ -71,20 +75,33 @@ BREAKS = (
 )  # fmt: skip
 
 
+def altered_pen(folder: Path, file: str, old: str, new: str) -> bytes:
+    """The pen with one replacement in its sources."""
+    sources = folder / "pen"
+    shutil.copytree(PEN, sources)
+    path = sources / file
+    text = path.read_text()
+    assert text.count(old) == 1, f"{file}: write this break anew"
+    path.write_text(text.replace(old, new))
+    pen: Path = pen_build().compile_pen(folder / "out", sources=sources)
+    return pen.read_bytes()
+
+
 @pytest.mark.parametrize("broken", BREAKS, ids=[one.name for one in BREAKS])
 def test_break_is_noticed(bench: Bench, tmp_path: Path, broken: Break) -> None:
-    sources = tmp_path / "pen"
-    shutil.copytree(PEN, sources)
-    path = sources / broken.file
-    text = path.read_text()
-    assert text.count(broken.old) == 1, f"{broken.file}: write this break anew"
-    path.write_text(text.replace(broken.old, broken.new))
-    pen: Path = pen_build().compile_pen(tmp_path / "out", sources=sources)
+    pen = altered_pen(tmp_path, broken.file, broken.old, broken.new)
     race = broken.tests == Tests.RACE
     # Some breaks hang the machine; what they spoil has been reported by then.
     outcome = bench.on_pen(
-        VirtSpec(cpus=broken.cpus), broken.tests, pen=pen.read_bytes(),
+        VirtSpec(cpus=broken.cpus), broken.tests, pen=pen,
         timeout=60 if race else 10, thread="multi" if race else "single",
     )  # fmt: skip
     noticed = [good for good, _ in outcome.cases.get(broken.case, []) if not good]
     assert noticed, outcome.story()
+
+
+def test_slow_holder_of_the_lock(bench: Bench, tmp_path: Path) -> None:
+    """The same dawdling inside the lock does no harm: it is the lock that keeps the others out."""
+    pen = altered_pen(tmp_path, "resident/psci_on.c", CLAIM, "lock_acquire(me);" + READ_AND_DAWDLE)
+    spec = VirtSpec(cpus=8)
+    bench.on_pen(spec, Tests.RACE, pen=pen, rounds=100, thread="multi").check_all()
