@@ -28,7 +28,6 @@ from tests.pen.config import Config, Tests
 
 PEN = Path(__file__).parents[2] / "pen"
 VIRT_UART = 0x0900_0000
-QEMU = "qemu-system-aarch64"
 PARTS = {"cortex-a53": 0xD03, "cortex-a72": 0xD08}
 _LINE = re.compile(r"(.*) #0x([0-9a-f]+)")
 _CASE = re.compile(r"case (\S+) (good|bad) ?(.*)")
@@ -85,14 +84,20 @@ class Outcome:
 
 
 def start(
-    arguments: list[str], workdir: Path, nonce: int, timeout: float, *, no_reboot: bool = True
+    arguments: list[str],
+    workdir: Path,
+    nonce: int,
+    timeout: float,
+    *,
+    qemu: tuple[str, ...] = vendor.QEMU,
+    no_reboot: bool = True,
 ) -> Outcome:
     """Run QEMU in `workdir` for at most `timeout` seconds and read its console.
 
     `no_reboot`: end when the machine resets itself.
     """
     console = workdir / "console.txt"
-    command = [QEMU, *arguments, "-display", "none", "-monitor", "none",
+    command = [*qemu, *arguments, "-display", "none", "-monitor", "none",
                *(["-no-reboot"] if no_reboot else []), "-semihosting",
                "-serial", f"file:{console}"]  # fmt: skip
     began = time.monotonic()
@@ -176,6 +181,7 @@ class Bench:
     """Runs machines in folders of their own, below `root`."""
 
     root: Path
+    qemu: tuple[str, ...] = vendor.QEMU
 
     def folder(self, name: str) -> Path:
         """An empty folder for one run."""
@@ -200,7 +206,9 @@ class Bench:
         image.write_bytes(payload_build.image(what))
         arguments = _threads(vendor.machine_arguments(replace(spec, entry_level=1)), thread)
         arguments[1] = arguments[1].replace("secure=on", "secure=off")
-        return start([*arguments, "-kernel", str(image)], workdir, what.nonce, timeout)
+        return start(
+            [*arguments, "-kernel", str(image)], workdir, what.nonce, timeout, qemu=self.qemu
+        )
 
     def on_pen(
         self,
@@ -224,7 +232,9 @@ class Bench:
         path = workdir / "wrapped.bin"
         made = wrapped(payload_build.image(what), pen)
         path.write_bytes(image(made) if image else made)
-        arguments = _threads(vendor.arguments(spec, path, None, "", workdir), thread)
+        arguments = _threads(
+            vendor.arguments(spec, path, None, "", workdir, qemu=self.qemu), thread
+        )
         for number, (content, address) in enumerate(more_files):
             path = workdir / f"more-{number}.bin"
             path.write_bytes(content)
@@ -232,7 +242,7 @@ class Bench:
         if tree:
             dtb = workdir / "vendor.dtb"
             dtb.write_bytes(tree(dtb.read_bytes()))
-        return start(arguments, workdir, what.nonce, timeout)
+        return start(arguments, workdir, what.nonce, timeout, qemu=self.qemu)
 
 
 def _threads(arguments: list[str], thread: str) -> list[str]:
@@ -244,6 +254,6 @@ def _threads(arguments: list[str], thread: str) -> list[str]:
 
 def need_tools() -> None:
     """Skip, with the reason, where a bare machine can't be built or started."""
-    for tool in (QEMU, f"{build.PREFIX}gcc"):
+    for tool in (*vendor.QEMU, f"{build.PREFIX}gcc"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")

@@ -7,15 +7,15 @@ the break has to be written anew; it is not enough that the tests pass.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from roundpen.lab.vendor import VirtSpec
+from tests.pen.altered import altered_pen
 from tests.pen.config import Tests
-from tests.pen.harness import PEN, Bench, pen_build
+from tests.pen.harness import Bench
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,6 @@ BREAKS = (
         "!slot || level", "!slot || level > 9", Tests.ERRORS, "affinity-info-level",
     ),
 )  # fmt: skip
-
-
-def altered_pen(folder: Path, file: str, old: str, new: str) -> bytes:
-    """The pen with one replacement in its sources."""
-    sources = folder / "pen"
-    shutil.copytree(PEN, sources)
-    path = sources / file
-    text = path.read_text()
-    assert text.count(old) == 1, f"{file}: write this break anew"
-    path.write_text(text.replace(old, new))
-    pen: Path = pen_build().compile_pen(folder / "out", sources=sources)
-    return pen.read_bytes()
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=[one.name for one in BREAKS])

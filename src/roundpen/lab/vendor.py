@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,9 @@ GIC_CPU = {2: 0x0801_0000, 3: 0x080A_0000}
 CLUSTER = {2: 8, 3: 16}
 """CPUs per Aff1 value: QEMU numbers by what one SGI can target."""
 CPUS_MAX = {2: 8, 3: 123}
+
+QEMU = ("qemu-system-aarch64",)
+"""How to start QEMU: the program and what stands before its arguments."""
 
 _DUMP_TIMEOUT = 60
 
@@ -197,12 +201,13 @@ def arguments(
     command_line: str,
     workdir: Path,
     *,
-    qemu: str = "qemu-system-aarch64",
+    qemu: str | Sequence[str] = QEMU,
 ) -> list[str]:
     """Prepare a run in `workdir` (an existing folder) and give QEMU's arguments for it.
 
-    Serial, display and the program's name are the caller's. Raises MachineError when there is
-    no QEMU or no compiler, or a file can't be written; UserError when the files don't fit.
+    Serial, display and the program's name are the caller's; `qemu` is asked for the tree.
+    Raises MachineError when there is no QEMU or no compiler, or a file can't be written;
+    UserError when the files don't fit.
     """
     try:
         initrd_size = initrd.stat().st_size if initrd else 0
@@ -238,28 +243,29 @@ def _check_room(spec: VirtSpec, image: Path, image_size: int, initrd_size: int) 
         )
 
 
-def qemu_tree(spec: VirtSpec, workdir: Path, *, qemu: str = "qemu-system-aarch64") -> bytes:
+def qemu_tree(spec: VirtSpec, workdir: Path, *, qemu: str | Sequence[str] = QEMU) -> bytes:
     """The tree that QEMU itself makes for this machine; it ends before any CPU runs.
 
     Raises MachineError when QEMU is missing or refuses the machine.
     """
+    program = [qemu] if isinstance(qemu, str) else list(qemu)
     out = workdir / "qemu.dtb"
     arguments_ = machine_arguments(spec)
     # A firmware has to be named, or QEMU describes the PSCI that it would offer itself.
     arguments_[1] += f",dumpdtb={out}"
-    command = [qemu, *arguments_, "-display", "none", "-bios", os.devnull]
+    command = [*program, *arguments_, "-display", "none", "-bios", os.devnull]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=_DUMP_TIMEOUT
         )
         if done.returncode:
-            raise MachineError(f"{qemu}: refuses the machine: {done.stderr.strip()}")
+            raise MachineError(f"{program[0]}: refuses the machine: {done.stderr.strip()}")
         return out.read_bytes()
     except subprocess.TimeoutExpired as error:
-        raise MachineError(f"{qemu}: no device tree after {_DUMP_TIMEOUT} s") from error
+        raise MachineError(f"{program[0]}: no device tree after {_DUMP_TIMEOUT} s") from error
     except OSError as error:
         raise MachineError(
-            f"{qemu}: cannot give its device tree: {reason_of(error)}",
+            f"{program[0]}: cannot give its device tree: {reason_of(error)}",
             remedy="install qemu-system-arm (the name on Debian and Ubuntu)",
         ) from error
 

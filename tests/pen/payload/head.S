@@ -134,8 +134,9 @@ hvc_call:
 
 /*
  * hvc_keep: call with every register filled, and store what comes back.
- * In:       x0 = u64 in[31 + 64]: x0-x30, then v0-v31; x1 = the same for the results,
- *           with SP before, SP after, NZCV and DAIF behind them.
+ * In:       x0 = u64 in[32 + 64]: x0-x30, one unused, v0-v31; x1 = the same for the
+ *           results, with SP before, SP after, NZCV and DAIF behind them. Both 16-byte
+ *           aligned: with the MMU off, memory is Device memory and takes nothing less.
  * FP has to be enabled.
  */
 	.globl	hvc_keep
@@ -152,8 +153,8 @@ hvc_keep:
 	stp	d14, d15, [sp, #144]
 	str	x1, [sp, #160]
 	mov	x2, sp
-	str	x2, [x1, #(31 + 64) * 8]
-	add	x2, x0, #31 * 8
+	str	x2, [x1, #(32 + 64) * 8]
+	add	x2, x0, #32 * 8
 	.irp	n, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 	ldr	q\n, [x2], #16
 	.endr
@@ -199,7 +200,7 @@ hvc_keep:
 	mrs	x4, daif
 	ldp	x1, x2, [sp, #168]
 	stp	x1, x2, [x0]
-	add	x2, x0, #31 * 8
+	add	x2, x0, #32 * 8
 	.irp	n, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 	str	q\n, [x2], #16
 	.endr

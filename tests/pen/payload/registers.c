@@ -3,10 +3,11 @@
 #include "payload.h"
 #include "psci.h"
 
-#define NUMBERS (31 + 64)
+#define UNUSED 31	/* keeps the vectors 16-byte aligned */
+#define NUMBERS (32 + 64)
 
-static u64 in[NUMBERS];
-static u64 out[NUMBERS + 4];
+static u64 in[NUMBERS] __attribute__((aligned(16)));
+static u64 out[NUMBERS + 4] __attribute__((aligned(16)));
 
 static void fill(u64 seed)
 {
@@ -18,11 +19,11 @@ static void fill(u64 seed)
 	}
 }
 
-/* out: 0, or 1 + the number of the first register that changed (31 and up: vectors). */
+/* out: 0, or 1 + the number of the first register that changed (32 and up: vectors). */
 static u32 changed(void)
 {
 	for (u32 i = 4; i < NUMBERS; i++)
-		if (in[i] != out[i])
+		if (i != UNUSED && in[i] != out[i])
 			return 1 + i;
 	if (out[NUMBERS] != out[NUMBERS + 1])
 		return 200;	/* SP */
