@@ -42,6 +42,9 @@ def _register_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--wrap", choices=["psci"], help="put the pen in front, with this offer")
     parser.add_argument("--kexec", type=int, default=0, metavar="N", help="chained kexecs")
+    parser.add_argument(
+        "--kexec-wrapped", action="store_true", help="kexec to the wrapped kernel, not the plain"
+    )
     parser.add_argument("--hotplug", type=int, default=0, metavar="N", help="cycles per secondary")
     parser.add_argument(
         "--boot-cpu", action="store_true", help="unplug CPU 0 too, not only the secondaries"
@@ -108,6 +111,8 @@ def _check(args: argparse.Namespace) -> None:
     for name in ("kexec", "hotplug"):
         if not 0 <= getattr(args, name) <= 1000:
             raise UserError(f"--{name} {getattr(args, name)}: expected 0 to 1000")
+    if args.kexec_wrapped and not args.wrap:
+        raise UserError("--kexec-wrapped: nothing is wrapped", remedy="add --wrap psci")
 
 
 def job(args: argparse.Namespace) -> Job:
@@ -131,9 +136,10 @@ def job(args: argparse.Namespace) -> Job:
             cycles=args.hotplug,
             boot_cpu_too=args.boot_cpu,
             ending=Ending(args.ending),
-            expects=expected(where, offer),
+            expects=expected(where, offer, kexec_wrapped=args.kexec_wrapped),
         ),
         wrap=offer,
+        kexec_wrapped=args.kexec_wrapped,
         timeout=args.timeout,
         command_line=args.append,
     )

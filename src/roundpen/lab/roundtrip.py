@@ -205,8 +205,17 @@ class _Judge:
                 f"the pen gave {aside or 'no reason'} for stepping aside, "
                 f"expected {wanted.stepped_aside}"
             )
+        if wanted.live_pen and self.generation and wanted.live_pen not in aside:
+            self.problems.append(
+                f"the wrapped kernel gave {aside or 'no reason'}, expected {wanted.live_pen}"
+            )
         if (wanted.offer or wanted.stepped_aside) and book is None:
             self.problems.append("no readable logbook")
+        elif wanted.live_pen and book and book.stepped_aside != self.generation:
+            self.problems.append(
+                f"the logbook counts {book.stepped_aside} wrapped kernels that left everything "
+                f"to the pen, expected {self.generation}"
+            )
 
     def _check_whole(self, kernel: Event | None) -> None:
         numbers = [event.sequence for event in self.events]
@@ -307,9 +316,10 @@ class _Judge:
             yield f"the logbook has it as {entry.state.name.lower()}"
         if entry.trap_syndrome:
             yield f"exception inside the pen: syndrome {entry.trap_syndrome:#x}"
-        if entry.is_boot:
-            return
-        returned = self.generation + (self.generation + 1) * self.scenario.cycles
+        # A kexec returns every CPU but the one that jumps.
+        jumps = 0 if entry.is_boot else self.generation
+        unplugged = self.scenario.boot_cpu_too or not entry.is_boot
+        returned = jumps + (self.generation + 1) * self.scenario.cycles * unplugged
         if (entry.released, entry.returned) != (returned + 1, returned):
             yield (
                 f"the logbook counts {entry.released} releases and {entry.returned} returns, "

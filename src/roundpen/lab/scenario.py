@@ -29,6 +29,8 @@ class Expectation:
     """What /chosen/roundpen,offer must say; "" when no pen is expected."""
     stepped_aside: str = ""
     """Words that /chosen/roundpen,refused must contain, when the pen must step aside."""
+    live_pen: str = ""
+    """The same from the first kexec on, when that kernel is wrapped too and finds a live pen."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,12 @@ def _generation(scenario: Scenario, cpus: int, last: bool) -> list[str]:
     return [*found, f"finish {scenario.ending.value}"]
 
 
-def expected(machine: Machine, wrap: Offer | None) -> Expectation:
+def expected(machine: Machine, wrap: Offer | None, *, kexec_wrapped: bool = False) -> Expectation:
     """What must come of a run on `machine`, with or without the pen.
 
     Without it, a spin-table machine refuses kexec and hotplug. With it, it takes its offer,
     unless the machine is one where the pen must step aside: then all is as without.
+    `kexec_wrapped`: the kernels that are kexec'ed to are wrapped too.
     """
     if wrap is None:
         return Expectation(refused=machine.spin_table)
@@ -101,5 +104,6 @@ def expected(machine: Machine, wrap: Offer | None) -> Expectation:
     elif machine.entry_level < 2:
         aside = Refusal.ENTRY_LEVEL
     if aside is Refusal.NONE:
-        return Expectation(offer=wrap.name.lower())
+        live_pen = layout.REFUSAL_TEXT[Refusal.LIVE_PEN] if kexec_wrapped else ""
+        return Expectation(offer=wrap.name.lower(), live_pen=live_pen)
     return Expectation(refused=machine.spin_table, stepped_aside=layout.REFUSAL_TEXT[aside])

@@ -28,7 +28,16 @@ def headline(trip: RoundTrip, result: Result) -> str:
 def table(trip: RoundTrip, title: str) -> Table:
     """One row per CPU: what the kernel says, what the CPU did, what the pen wrote down."""
     result = Table(title=title, title_justify="left", title_style="bold")
-    for name in ("CPU", "online", "work", "done at", "hotplug", "pen", "last event", "verdict"):
+    for name in (
+        "CPU",
+        "online",
+        "work",
+        "done at",
+        "hotplug",
+        "pen",
+        "pen's last event",
+        "verdict",
+    ):
         result.add_column(name)
     for account in trip.cpus:
         result.add_row(*_row(account, trip))
@@ -47,7 +56,7 @@ def _row(account: CpuAccount, trip: RoundTrip) -> tuple[str | Text, ...]:
     return (
         str(account.cpu),
         "yes" if account.online else "no",
-        ", ".join(account.worked) or "none",
+        f"{len(account.worked)} pieces" if account.worked else "none",
         "-" if account.worked_at is None else f"{account.worked_at:.2f} s",
         "-" if account.cycles is None else str(account.cycles),
         pen,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,9 @@ from roundpen import cache
 from roundpen.errors import MachineError
 from roundpen.lab.firmware import params
 
-PREFIX = "aarch64-linux-gnu-"
+PREFIX = "" if platform.machine() == "aarch64" else "aarch64-linux-gnu-"
+"""Of the compiler's tools: an arm64 host's own ones will do."""
+
 SOURCES = ("start.S", "el3.c", "gic.c")
 _ALL = (*SOURCES, "vendor.h", "vendor.ld")
 FLAGS = (
@@ -44,7 +47,7 @@ def run(command: list[str]) -> str:
     if shutil.which(command[0]) is None:
         raise MachineError(
             f"{command[0]}: not found",
-            remedy="install gcc-aarch64-linux-gnu (the name on Debian and Ubuntu)",
+            remedy="install gcc-aarch64-linux-gnu, on arm64 gcc (the names on Debian and Ubuntu)",
         )
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
