@@ -38,11 +38,16 @@ class Tree:
         self.name = name
         size = self._check_header(data)
         try:
+            # What pylibfdt binds otherwise believes the header, and reads outside the buffer.
+            libfdt.check_err(libfdt.fdt_check_full(bytearray(data[:size]), size))
             self._fdt = libfdt.Fdt(data[:size])
             self._fdt.resize(size + _SLACK)
-            for _ in self.walk():
-                pass
-        except libfdt.FdtException as error:
+            for path in self.walk():
+                if not path.isascii():
+                    raise UserError(f"{name}: is damaged: a node is called {path!r}")
+                self.properties(path)
+        except (libfdt.FdtException, SystemError, UnicodeError) as error:
+            # SystemError is how pylibfdt reports a name that is not UTF-8.
             self._fail("is damaged", error)
 
     def _check_header(self, data: bytes) -> int:
@@ -57,7 +62,7 @@ class Tree:
             )
         return int(size)
 
-    def _fail(self, what: str, error: libfdt.FdtException) -> NoReturn:
+    def _fail(self, what: str, error: Exception) -> NoReturn:
         raise UserError(f"{self.name}: {what} (libfdt: {error})") from error
 
     # --- reading ---------------------------------------------------------------------
