@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -126,6 +127,7 @@ def region(events: Sequence[Event]) -> tuple[int, bytes] | None:
     """Base address and bytes of the reserved region, as far as the guest sent them.
 
     What it did not send reads as 0: it sends all that a logbook is read from. None without any.
+    Raises UserError when a word is no number.
     """
     base: int | None = None
     data = bytearray(layout.RESERVED_SIZE)
@@ -135,9 +137,15 @@ def region(events: Sequence[Event]) -> tuple[int, bytes] | None:
         elif event.name == "logbook":
             at = event.number("at") or 0
             for word in event.value("words").split(","):
-                data[at : at + 8] = (int(word, 16) & (1 << 64) - 1).to_bytes(8, "little")
+                data[at : at + 8] = _word(word).to_bytes(8, "little")
                 at += 8
     return None if base is None else (base, bytes(data[: layout.RESERVED_SIZE]))
+
+
+def _word(text: str) -> int:
+    if not re.fullmatch(r"0x[0-9A-Fa-f]{1,16}", text):
+        raise UserError(f"logbook: the guest read {text[:40]!r}, expected a number of 64 bits")
+    return int(text, 16)
 
 
 class _Judge:
@@ -222,6 +230,9 @@ class _Judge:
         lost = sorted(set(range(max(numbers) + 1)) - set(numbers))
         if lost:
             self.problems.append(f"events {', '.join(map(str, lost))} did not reach the console")
+        closing = "end" if self.last else "kexec-jump"
+        if self.first(closing) is None:
+            self.problems.append(f"the event {closing} is missing")
         if kernel is None:
             self.problems.append("the kernel's report is missing")
         elif expand(kernel.value("possible")) != set(range(self.count)):
@@ -255,12 +266,9 @@ class _Judge:
         return refusal
 
     def _logbook(self) -> Logbook | None:
-        found = region(self.events)
-        if found is None:
-            return None
-        base, data = found
         try:
-            return parse(data, base=base)
+            found = region(self.events)
+            return parse(found[1], base=found[0]) if found else None
         except UserError as error:
             self.problems.append(str(error))
             return None

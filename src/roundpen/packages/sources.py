@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from roundpen.errors import MachineError
 
@@ -97,17 +96,15 @@ def choose(sources: Iterable[Source]) -> Mirrors | None:
     """
     main = security = None
     for source in sources:
-        parts = urlsplit(source.uri)
-        if parts.scheme not in _SCHEMES:
+        if source.uri.partition("://")[0] not in _SCHEMES:
             continue
-        path = parts.path.rstrip("/")
         ours = "debian-archive-keyring" in source.signed_by
         uri = source.uri.rstrip("/")
-        if path.endswith("/debian-security") or (
+        if uri.endswith("/debian-security") or (
             ours and any(suite.endswith("-security") for suite in source.suites)
         ):
             security = security or uri
-        elif path.endswith("/debian") or ours:
+        elif uri.endswith("/debian") or ours:
             main = main or uri
     return Mirrors(main, security) if main else None
 

@@ -70,6 +70,9 @@ def _extract(deb: Deb, folder: Path, patterns: Sequence[str]) -> None:
         except (tarfile.TarError, EOFError) as error:
             process.kill()
             raise MachineError(f"{deb.path.name}: not a whole package: {error}") from error
+        except OSError as error:
+            process.kill()
+            raise MachineError(f"{deb.path.name}: cannot be unpacked: {error}") from error
         words = process.stderr.read().decode(errors="replace").strip()
     if process.returncode != 0:
         raise MachineError(f"{deb.path.name}: dpkg-deb: {words}")

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from roundpen.contract import layout
+from roundpen.contract.layout import Offer, Refusal
+from roundpen.errors import MachineError, UserError
+from roundpen.lab import qemu
+from roundpen.lab.emulator import loader_command, version_of
+from roundpen.lab.machines import MACHINES, Family, machine
+from roundpen.lab.scenario import Ending, Expectation, Scenario, expected, steps
+
+GUEST = qemu.Guest(Path("Image"), Path("initrd"), "console=x", Path("board.dtb"))
+
+
+def test_raspi3b_arguments() -> None:
+    one = machine("raspi3b")
+    assert qemu.direct_arguments(one, GUEST) == [
+        *("-machine", "raspi3b", "-accel", "tcg,thread=multi", "-nic", "none"),
+        *("-kernel", "Image", "-initrd", "initrd", "-dtb", "board.dtb", "-append", "console=x"),
+    ]
+    assert qemu.common_arguments(one) == [
+        *("-display", "none", "-monitor", "none", "-serial", "null", "-serial", "stdio"),
+    ]
+
+
+def test_yardstick_arguments() -> None:
+    guest = qemu.Guest(Path("Image"), Path("initrd"), "console=x")
+    assert qemu.direct_arguments(machine("psci-gicv3-8-a72"), guest) == [
+        *("-machine", "virt,gic-version=3,its=off", "-accel", "tcg,thread=single"),
+        *("-nic", "none", "-cpu", "cortex-a72", "-smp", "8", "-m", "1024M"),
+        *("-kernel", "Image", "-initrd", "initrd", "-append", "console=x"),
+    ]
+
+
+def test_the_machines_that_the_lab_promises() -> None:
+    names = set(MACHINES)
+    assert {"raspi3b", "raspi4b", "psci"} <= names
+    assert {"virt-unique-el2-gicv2-4-a53", "virt-shared-el1-gicv3-32-max"} <= names
+    assert not any("gicv2-32" in name for name in names)
+    vendor = [one for one in MACHINES.values() if one.family is Family.VENDOR]
+    # words x level x (3 counts with GICv2 + 4 with GICv3) x CPU models
+    assert len(vendor) == 2 * 2 * 7 * 3
+
+
+def test_an_unknown_machine() -> None:
+    with pytest.raises(UserError, match=r"no machine called 'pi'.*lab list"):
+        machine("pi")
+
+
+def test_steps_of_a_chain() -> None:
+    lines = steps(Scenario(kexecs=1, cycles=2, ending=Ending.POWEROFF), 3)
+    assert [line for line in lines if "logbook" not in line] == [
+        *("0 report", "0 work first", "0 hotplug 2 1 2", "0 work after-hotplug"),
+        *("0 load", "0 jump", "0 finish stay"),
+        *("1 report", "1 work first", "1 hotplug 2 1 2", "1 work after-hotplug"),
+        "1 finish poweroff",
+    ]
+
+
+def test_a_refusal_ends_the_chain() -> None:
+    lines = steps(Scenario(kexecs=3, expects=Expectation(refused=True)), 4)
+    assert {line.split()[0] for line in lines} == {"0"}
+    assert lines[-2:] == ["0 load", "0 finish stay"]
+
+
+def test_what_is_expected_where() -> None:
+    plain = machine("raspi3b")
+    assert expected(plain, None) == Expectation(refused=True)
+    assert expected(plain, Offer.PSCI) == Expectation(offer="psci")
+    assert expected(machine("psci"), None) == Expectation()
+    present = layout.REFUSAL_TEXT[Refusal.PSCI_PRESENT]
+    assert expected(machine("psci"), Offer.PSCI) == Expectation(stepped_aside=present)
+    level = layout.REFUSAL_TEXT[Refusal.ENTRY_LEVEL]
+    assert expected(machine("virt-unique-el1-gicv2-4-a53"), Offer.PSCI) == Expectation(
+        refused=True, stepped_aside=level
+    )
+
+
+def test_qemu_versions() -> None:
+    assert version_of("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg)") == (7, 2)
+    with pytest.raises(MachineError, match="says no version"):
+        version_of("nonsense")
+
+
+def test_a_qemu_of_its_own_uses_nothing_of_the_host(tmp_path: Path) -> None:
+    for name in (
+        "usr/lib64/ld-linux-x86-64.so.2",
+        "usr/lib/x86_64-linux-gnu/libc.so.6",
+        "usr/lib/x86_64-linux-gnu/pulseaudio/libpulse.so",
+        "usr/bin/qemu-system-aarch64",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    command = loader_command(tmp_path, "x86_64")
+    assert command[0] == str(tmp_path / "usr/lib64/ld-linux-x86-64.so.2")
+    assert all(str(tmp_path) in path for path in command[2].split(":"))
+    assert command[3:] == (
+        str(tmp_path / "usr/bin/qemu-system-aarch64"),
+        "-L",
+        str(tmp_path / "usr/share/qemu"),
+    )
+    with pytest.raises(MachineError, match="no lib64/ld-linux"):
+        loader_command(tmp_path / "empty", "x86_64")
