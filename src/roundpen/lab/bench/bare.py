@@ -48,20 +48,24 @@ def targets(spec: VirtSpec) -> list[int]:
     return [spec.mpidr(number) for number in numbers]
 
 
-def measure(spec: VirtSpec, emulator: Emulator) -> BareRun:
-    """Boot the wrapped probe once, as fast as it goes. Raises what `_boot` raises."""
+def measure(spec: VirtSpec, emulator: Emulator, more: Sequence[str] = ()) -> BareRun:
+    """Boot the wrapped probe once, with `more` arguments for QEMU.
+
+    Raises MachineError when the probe does not come to its end.
+    """
     with tempfile.TemporaryDirectory(prefix="roundpen-bench-") as scratch:
-        return _boot(spec, emulator, Path(scratch), ())
+        return _boot(spec, emulator, Path(scratch), more, traced=False)
 
 
 def count(spec: VirtSpec, emulator: Emulator) -> BareRun:
     """Boot it twice: once to learn where the pen settles, once with every instruction traced."""
     with tempfile.TemporaryDirectory(prefix="roundpen-bench-") as scratch:
         folder = Path(scratch)
-        first = _boot(spec, emulator, folder, ())
+        first = _boot(spec, emulator, folder, (), traced=False)
         base, marks = first.logbook.base, trace.landmarks(first.code)
         log = folder / "trace"
-        traced = _boot(spec, emulator, folder, trace_arguments(base, marks, log))
+        tracing = trace_arguments(base, marks, log)
+        traced = _boot(spec, emulator, folder, tracing, traced=True)
         if traced.logbook.base != base:
             raise MachineError(
                 f"bench: the pen settled at {traced.logbook.base:#x} when traced and at {base:#x} "
@@ -92,23 +96,25 @@ def accelerator(given: Sequence[str], version: tuple[int, int], traced: bool) ->
     return command
 
 
-def _boot(spec: VirtSpec, emulator: Emulator, folder: Path, tracing: Sequence[str]) -> BareRun:
+def _boot(
+    spec: VirtSpec, emulator: Emulator, folder: Path, more: Sequence[str], *, traced: bool
+) -> BareRun:
     region, payload, wrapped = (folder / name for name in ("region", "probe", "wrapped"))
     region.unlink(missing_ok=True)
     payload.write_bytes(probe.filled(probe.binary(), targets(spec), region))
     wrap_file(payload, wrapped)
-    qemu = arguments(spec, wrapped, None, "", folder, qemu=emulator.command[-1])
+    qemu = arguments(spec, wrapped, None, "", folder)
     command = [
         *emulator.command,
-        *accelerator(qemu, emulator.version, bool(tracing)),
+        *accelerator(qemu, emulator.version, traced),
         *("-display", "none", "-monitor", "none", "-serial", "stdio"),
         *("-semihosting-config", "enable=on,target=native"),
-        *tracing,
+        *more,
     ]
     ended = run.run(command, lambda line, at: False, timeout=_TIMEOUT, folder=folder)
     if ended.status != 0 or not region.is_file():
         raise MachineError(
-            f"bench, {spec.cpus} CPUs: the probe {'ended with step ' + str(ended.status)} "
+            f"bench, {spec.cpus} CPUs: the probe ended with status {ended.status} "
             f"({ended.stopped.value}), expected 0 and a copy of the pen's region; "
             f"QEMU said: {ended.diagnostics.strip()[-300:]!r}",
             remedy="the steps are numbered in lab/bench/probe.S",

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Linux under the pen against Linux on QEMU's own PSCI: same kernel, same run, in turns.
+
+Time is the guest's, with every instruction taking one nanosecond (`-icount`). By the host's
+clock the comparison would be one of emulation: QEMU's PSCI halts a CPU that is off, while one
+parked in the pen polls, which costs the emulator host time that no hardware would spend.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import statistics
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from roundpen import cache
+from roundpen.errors import MachineError
+from roundpen.image.wrap import wrap_file
+from roundpen.kernel import trimmed
+from roundpen.lab import machines, qemu, run, vendor
+from roundpen.lab.events import Event, parser
+from roundpen.lab.firmware.build import PREFIX
+from roundpen.lab.firmware.build import run as tool
+from roundpen.lab.guest import root
+from roundpen.lab.guest.root import Member
+from roundpen.lab.qemu import Emulator
+from roundpen.lab.roundtrip import Verdict, judge
+from roundpen.lab.scenario import Expectation, Scenario, steps
+
+PEN = "virt-unique-el2-gicv3-4-a72"
+YARDSTICK = "psci-gicv3-4-a72"
+"""The same CPUs, memory and interrupt controller; who answers the PSCI calls differs."""
+CYCLES = 20
+"""Hotplug cycles per CPU and kernel."""
+KEXECS = 1
+ICOUNT = "shift=0,sleep=off"
+"""1 instruction = 2**0 ns; idle time passes at once."""
+COUNTER = 62_500_000
+"""Hz. The generic timer of a cortex-a72 in every version of QEMU; the ratios don't need it."""
+_TICKS = "lib/ticks"
+_KILLED = re.compile(r"\[\s*(\d+\.\d+)\] psci: CPU(\d+) killed")
+"""cpu_psci_cpu_kill() in arch/arm64/kernel/psci.c of Linux: AFFINITY_INFO said OFF."""
+_TIMEOUT = 300.0
+
+
+@dataclass
+class Samples:
+    """Guest seconds."""
+
+    hotplug: list[float] = field(default_factory=list)
+    """Per cycle (offline and online again)."""
+    kexec: list[float] = field(default_factory=list)
+    """From `kexec -e` to the next kernel's /init."""
+    added: list[float] = field(default_factory=list)
+    """From the pen's entry to the kernel's, by the logbook."""
+    to_init: list[float] = field(default_factory=list)
+    """From the first kernel's start to its /init."""
+
+    def extend(self, other: Samples) -> None:
+        """Take over the samples of one more run."""
+        self.hotplug += other.hotplug
+        self.kexec += other.kexec
+        self.added += other.added
+        self.to_init += other.to_init
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All runs of both machines so far."""
+
+    pen: Samples
+    yardstick: Samples
+    runs: int
+
+    @property
+    def hotplug_ratio(self) -> float:
+        """Median hotplug cycle under the pen, by that on the yardstick."""
+        return statistics.median(self.pen.hotplug) / statistics.median(self.yardstick.hotplug)
+
+    @property
+    def kexec_ratio(self) -> float:
+        """Median kexec round trip under the pen, by that on the yardstick."""
+        return statistics.median(self.pen.kexec) / statistics.median(self.yardstick.kexec)
+
+
+def compare(runs: int, emulator: Emulator) -> Iterator[Comparison]:
+    """Do `runs` runs on each machine in turns; gives what there is after each pair.
+
+    Raises MachineError when a run does not pass: a figure from it would be worth nothing.
+    """
+    image = trimmed.build().image
+    pen, yardstick = Samples(), Samples()
+    for number in range(runs):
+        for name, samples in ((PEN, pen), (YARDSTICK, yardstick)):
+            samples.extend(_run(machines.machine(name), image, emulator))
+        yield Comparison(pen, yardstick, number + 1)
+
+
+def guest_steps(scenario: Scenario, cpus: int) -> list[str]:
+    """The scenario's lines, with a look at the counter at both ends of each kexec. Pure."""
+    lines = []
+    for generation in range(scenario.generations):
+        if generation:
+            lines.append(f"{generation} run /{_TICKS}")
+        for line in steps(scenario, cpus):
+            if line == f"{generation} jump":
+                lines.append(f"{generation} run /{_TICKS}")
+            if line.startswith(f"{generation} "):
+                lines.append(line)
+    return lines
+
+
+def cycle_times(lines: Iterable[str]) -> Iterator[float]:
+    """Guest seconds of each hotplug cycle: from one death of a CPU to its next. Pure.
+
+    Cycle by cycle, because Linux waits for RCU in steps of its tick: a median over cycles is
+    steady where a mean over many would show how often a step more was waited.
+    """
+    before: tuple[str, float] | None = None
+    for line in lines:
+        found = _KILLED.match(line)
+        if not found:
+            continue
+        at = float(found[1])
+        if before is not None and before[0] == found[2] and at > before[1]:
+            yield at - before[1]
+        before = found[2], at
+
+
+def kexec_times(events: Sequence[Event], frequency: int) -> list[float]:
+    """Guest seconds of each round trip, from pairs of counter readings. Pure."""
+    ticks = [int(event.value("said"), 16) for event in events if event.name == "run"]
+    return [(ticks[at + 1] - ticks[at]) / frequency for at in range(0, len(ticks) - 1, 2)]
+
+
+def _run(machine: machines.Machine, image: Path, emulator: Emulator) -> Samples:
+    wrapped = machine.family is machines.Family.VENDOR
+    wanted = Expectation(offer="psci" if wrapped else "")
+    scenario = Scenario(kexecs=KEXECS, cycles=CYCLES, expects=wanted)
+    nonce = secrets.token_hex(16)
+    events: list[Event] = []
+    read = parser(nonce)
+
+    def observe(line: str, seconds: float) -> bool:
+        event = read(line, seconds)
+        if event is not None:
+            events.append(event)
+        return event is not None and event.name == "end"
+
+    with tempfile.TemporaryDirectory(prefix="roundpen-bench-") as name:
+        folder = Path(name)
+        initrd = folder / "initrd.cpio"
+        initrd.write_bytes(_guest(scenario, machine.cpus, nonce, image))
+        command = [*emulator.command, *_arguments(machine, image, initrd, folder)]
+        ended = run.run(command, observe, timeout=_TIMEOUT, folder=folder)
+    verdict = judge(events, scenario, machine.cpus, nonce)
+    if ended.stopped is not run.Stopped.DONE or not verdict.passed:
+        problems = "; ".join(verdict.all_problems()[:3])
+        raise MachineError(
+            f"bench, {machine.name}: {ended.stopped.value}: {problems or ended.fatal}; the last "
+            f"lines: {' | '.join(ended.lines[-5:])}"
+        )
+    return _samples(events, verdict, ended.lines)
+
+
+def _samples(events: Sequence[Event], verdict: Verdict, lines: Sequence[str]) -> Samples:
+    found = Samples(hotplug=list(cycle_times(lines)))
+    found.kexec = kexec_times(events, COUNTER)
+    first = verdict.trips[0]
+    if first.logbook is not None:
+        added = first.logbook.seconds(first.logbook.handed_over_at)
+        if added is None:
+            raise MachineError("bench: the logbook has no time of the hand-over")
+        found.added.append(added)
+    found.to_init = [
+        event.guest_time for event in events if event.name == "start" and not event.generation
+    ]
+    return found
+
+
+def _guest(scenario: Scenario, cpus: int, nonce: str, image: Path) -> bytes:
+    files = root.base()
+    files["kexec/Image"] = Member(image.read_bytes())
+    files[_TICKS] = Member(_ticks(), executable=True)
+    files["scenario"] = Member(("\n".join(guest_steps(scenario, cpus)) + "\n").encode())
+    files["nonce"] = Member(f"{nonce}\n".encode())
+    files["generation"] = Member(b"0\n")
+    return root.archive(files)
+
+
+def _ticks() -> bytes:
+    source = resources.files(__package__).joinpath("ticks.S").read_bytes()
+    compiler = tool([f"{PREFIX}gcc", "--version"]).splitlines()[0]
+
+    def make(folder: Path) -> None:
+        text = folder / "ticks.S"
+        text.write_bytes(source)
+        tool([f"{PREFIX}gcc", "-nostdlib", "-static", "-Wl,--build-id=none", str(text),
+              "-o", str(folder / "ticks")])  # fmt: skip
+
+    return (cache.entry("ticks", cache.digest(compiler, source), make) / "ticks").read_bytes()
+
+
+def _arguments(machine: machines.Machine, image: Path, initrd: Path, folder: Path) -> list[str]:
+    words = "console=ttyAMA0"
+    if machine.family is machines.Family.VENDOR:
+        wrapped = folder / "Image.wrapped"
+        wrap_file(image, wrapped)
+        spec = vendor.VirtSpec(cpus=machine.cpus, cpu=machine.cpu, gic=3, memory_mib=machine.memory)
+        made = vendor.arguments(spec, wrapped, initrd, words, folder)
+    else:
+        made = qemu.direct_arguments(machine, qemu.Guest(image, initrd, words))
+    made[made.index("-accel") + 1] = "tcg,thread=single"
+    return [*made, *qemu.common_arguments(machine), "-icount", ICOUNT]

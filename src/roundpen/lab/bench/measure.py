@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Measure everything, in the order in which the pen meets it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from roundpen import __version__
+from roundpen.kernel import trimmed
+from roundpen.lab import emulator as emulators
+from roundpen.lab import machines
+from roundpen.lab.bench import bare, figures, linux
+from roundpen.lab.bench.figures import Figure
+from roundpen.lab.qemu import Emulator
+
+FEW, MANY = 4, 64
+GATHERED = (2, 4, 8, 16, 32, 64)
+BOOTS = 7
+"""Boots for the median of what depends on the host."""
+RUNS = 5
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Report:
+    """All figures, and what they were measured on."""
+
+    machine: dict[str, str | int]
+    figures: tuple[Figure, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether every target is met."""
+        return all(figure.met is not False for figure in self.figures)
+
+
+def measure(runs: int = RUNS) -> Report:
+    """Measure. `runs`: of each Linux machine, the longest part by far (10 s each).
+
+    Raises MachineError when something needed is missing or a run goes wrong.
+    """
+    emulator = emulators.find(machines.machine(linux.YARDSTICK))
+    kernel = trimmed.build()
+    _log.info("bench: counting instructions, %d and %d CPUs", FEW, MANY)
+    few, many = (bare.count(bare.machine(cpus), emulator) for cpus in (FEW, MANY))
+    found = figures.instruction_figures(few.calls, many.calls, MANY)
+    _log.info("bench: %d boots of %d CPUs", BOOTS, FEW)
+    added = [_added(bare.measure(bare.machine(FEW), emulator)) for _ in range(BOOTS)]
+    _log.info("bench: gathering %s CPUs", ", ".join(map(str, GATHERED)))
+    gathered = {cpus: _gathered(cpus, emulator) for cpus in GATHERED}
+    comparison = None
+    for comparison in linux.compare(runs, emulator):
+        _log.info(
+            "bench: Linux, pair %d of %d: hotplug %.3f, kexec %.3f times QEMU's PSCI",
+            comparison.runs,
+            runs,
+            comparison.hotplug_ratio,
+            comparison.kexec_ratio,
+        )
+    if comparison is not None:
+        ours = comparison.pen
+        found += figures.boot_figures(added, ours.added, ours.to_init)
+        found += figures.ratio_figures(comparison.hotplug_ratio, comparison.kexec_ratio, runs)
+    found += figures.size_figures(few.code)
+    found += figures.gather_figures(gathered)
+    return Report(_machine(emulator, kernel), tuple(found))
+
+
+def _added(one: bare.BareRun) -> float:
+    return one.seconds(one.logbook.handed_over_at - one.logbook.entered_at)
+
+
+def _gathered(cpus: int, emulator: Emulator) -> float:
+    one = bare.measure(bare.machine(cpus), emulator, ("-icount", linux.ICOUNT))
+    return one.seconds(one.logbook.gather_ended_at - one.logbook.gather_began_at)
+
+
+def _machine(emulator: Emulator, kernel: trimmed.TrimmedKernel) -> dict[str, str | int]:
+    return {
+        "roundpen": __version__,
+        "host": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "host_cpu": _cpu_model(),
+        "host_cores": os.cpu_count() or 0,
+        "load": f"{os.getloadavg()[0]:.1f}",
+        "qemu": ".".join(map(str, emulator.version)),
+        "kernel": f"Linux {kernel.version}, flavour {kernel.flavour}",
+        "pen_machine": linux.PEN,
+        "yardstick": linux.YARDSTICK,
+    }
+
+
+def _cpu_model() -> str:
+    """The host's CPU in its kernel's words."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor()
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() in ("model name", "Model", "CPU part"):
+            return value.strip()
+    return platform.processor()
