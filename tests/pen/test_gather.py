@@ -79,7 +79,9 @@ def test_late_is_parked(bench: Bench, words: Words) -> None:
     outcome = bench.on_pen(spec, Tests.PAUSE | Tests.DISABLED, disabled=(2,))
     offered(outcome)
     assert failed_in_tree(outcome) == ["/cpus/cpu@2"]
-    assert states(outcome.logbook)[2] == CpuState.FAILED
+    late = outcome.logbook.cpus[2]
+    assert (late.state, late.released) == (CpuState.FAILED, 0)
+    assert late.arrived_at > outcome.logbook.handed_over_at
 
 
 @pytest.mark.parametrize("words", WORDS)

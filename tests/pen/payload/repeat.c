@@ -58,13 +58,39 @@ static u32 all_ready(u32 round, u32 target)
 	return 1;
 }
 
+/* What each racer was told. out: how many won, or 100 and up: what went wrong. */
+static u32 count_winners(u32 round, u32 target, u64 *winner, u32 *losers_pending)
+{
+	u32 successes = 0;
+
+	for (u32 number = 0; number < config.cpu_count; number++) {
+		if (number == target)
+			continue;
+		if (number && !finished(number))
+			return 100;
+		switch ((s64)cpus[number].answer) {
+		case SUCCESS:
+			successes++;
+			*winner = RACE_CONTEXT(round, number);
+			break;
+		case ON_PENDING:
+			*losers_pending += 1;
+			break;
+		case ALREADY_ON:
+			break;
+		default:
+			return 101;
+		}
+	}
+	return successes;
+}
+
 /* out: 0, or what went wrong, as a number that the host can look up here. */
 static u32 one_round(u32 round, u32 target, u32 *losers_pending)
 {
 	u64 before = cpus[target].arrived;
-	u64 winner = 0;
-	u32 successes = 0;
-	u64 until;
+	u64 winner = 0, until;
+	u32 successes;
 
 	for (u32 number = 1; number < config.cpu_count; number++)
 		if (number != target)
@@ -74,25 +100,7 @@ static u32 one_round(u32 round, u32 target, u32 *losers_pending)
 	go = round;
 	__asm__ volatile("dsb sy\n\tsev" : : : "memory");
 	race_once((u64)round << 32 | target);
-	for (u32 number = 0; number < config.cpu_count; number++) {
-		if (number == target)
-			continue;
-		if (number && !finished(number))
-			return 2;
-		switch ((s64)cpus[number].answer) {
-		case SUCCESS:
-			successes++;
-			winner = RACE_CONTEXT(round, number);
-			break;
-		case ON_PENDING:
-			*losers_pending += 1;
-			break;
-		case ALREADY_ON:
-			break;
-		default:
-			return 3;
-		}
-	}
+	successes = count_winners(round, target, &winner, losers_pending);
 	if (successes != 1)
 		return 10 + successes;
 	until = now() + ticks_of_ms(10000);
