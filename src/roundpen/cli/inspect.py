@@ -8,10 +8,12 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from roundpen.cli.wrap import load_rule, release
-from roundpen.image.inspect import ImageFacts, KernelFacts, PenFacts, inspect
-from roundpen.image.payload import read
+
+if TYPE_CHECKING:
+    from roundpen.image.inspect import ImageFacts, KernelFacts, PenFacts
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,6 +31,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts."""
+    from roundpen.image.inspect import inspect
+    from roundpen.image.payload import read
+
     path: Path = args.file
     facts = inspect(read(path), str(path))
     if args.json:

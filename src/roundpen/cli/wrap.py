@@ -6,10 +6,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from roundpen.contract.layout import Offer
 from roundpen.errors import UserError
-from roundpen.image.wrap import WrapPlan, wrap_file
+
+if TYPE_CHECKING:
+    from roundpen.image.wrap import WrapPlan
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,6 +43,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Wrap, then say what came out."""
+    from roundpen.image.wrap import wrap_file
+
     kernel: Path = args.kernel
     out: Path = args.output
     if out.exists() and kernel.exists() and out.samefile(kernel):
