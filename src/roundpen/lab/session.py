@@ -6,8 +6,8 @@ from __future__ import annotations
 import logging
 import secrets
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from roundpen import cache
@@ -41,7 +41,10 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Job:
-    """One run to do. `wrap` None: the plain kernel. `kexec_wrapped`: kexec to the wrapped one."""
+    """One run to do. `wrap` None: the plain kernel. `kexec_wrapped`: kexec to the wrapped one.
+
+    `files`: more for the root of the first kernel's guest; a kexec does not take them along.
+    """
 
     machine: Machine
     kernel: Kernel
@@ -50,6 +53,7 @@ class Job:
     kexec_wrapped: bool = False
     timeout: float = 600.0
     command_line: str = ""
+    files: Mapping[str, Member] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ def _command(job: Job, nonce: str, folder: Path) -> list[str]:
 
 def guest_root(job: Job, nonce: str, image: Path) -> bytes:
     """The initramfs of the run. `image` is what kexec gets, where there is a kexec."""
-    files = root.base()
+    files = root.base() | dict(job.files)
     names: list[str] = []
     if job.scenario.modules:
         if job.kernel.package is None:

@@ -53,7 +53,7 @@ def base() -> dict[str, Member]:
         ),
         "bin/kexec": Member(program.read_bytes(), executable=True),
     }
-    return files | _libraries(folder, program)
+    return files | libraries(folder, program)
 
 
 def _script(name: str) -> bytes:
@@ -68,8 +68,11 @@ def _first(folder: Path, names: Iterable[str]) -> Path:
     raise MachineError(f"{folder}: none of {', '.join(names)} in the guest's packages")
 
 
-def _libraries(folder: Path, program: Path) -> dict[str, Member]:
-    """What `program` asks the dynamic linker for, directly or not, and the linker itself."""
+def libraries(folder: Path, program: Path) -> dict[str, Member]:
+    """What `program` asks the dynamic linker for, directly or not, and the linker itself.
+
+    Raises MachineError when `folder` lacks one of them.
+    """
     files: dict[str, Member] = {}
     waiting = [program]
     while waiting:
