@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One lab run per test: all that the run proves is in its verdict, the lab's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from roundpen.contract.layout import Offer
+from roundpen.errors import MachineError
+from roundpen.lab import emulator, session
+from roundpen.lab.machines import machine
+from roundpen.lab.scenario import Scenario, expected
+from roundpen.lab.session import Job, Result
+
+TIMEOUT = 600.0
+"""Wall seconds for one run: some ten times what it takes on two idle cores."""
+
+AS_IS = None
+WRAPPED = Offer.PSCI
+
+
+def run(
+    name: str,
+    kernel: str,
+    wrap: Offer | None,
+    scenario: Scenario | None = None,
+    *,
+    kexec_wrapped: bool = False,
+) -> Result:
+    """Do a run; fails the test with all that is wrong when it does not pass.
+
+    What is expected follows from machine and wrap. Skips, with the reason, where no QEMU has
+    the machine.
+    """
+    board = machine(name)
+    try:
+        emulator.find(board)
+    except MachineError as error:
+        pytest.skip(str(error))
+    wanted = expected(board, wrap, kexec_wrapped=kexec_wrapped)
+    job = Job(
+        board,
+        session.kernel(kernel),
+        replace(scenario or Scenario(), expects=wanted),
+        wrap=wrap,
+        kexec_wrapped=kexec_wrapped,
+        timeout=TIMEOUT,
+    )
+    result = session.perform(job)
+    problems = result.verdict.all_problems()
+    assert not problems, "\n".join([*problems, f"transcript: {result.transcript}"])
+    return result
+
+
+def check_chain(result: Result, kexecs: int) -> None:
+    """Every kernel of the chain ran, had every CPU, and the pen's offer."""
+    trips = result.verdict.trips
+    assert len(trips) == kexecs + 1
+    for trip in trips:
+        assert trip.accounted == len(trip.cpus) == result.job.machine.cpus
+        assert trip.offer == "psci"
+        assert trip.logbook is not None
+        # Nothing reaches a CPU's slot that did not come through that CPU.
+        assert len({entry.mpidr for entry in trip.logbook.cpus}) == len(trip.cpus)
