@@ -34,9 +34,9 @@ from roundpen.lab.scenario import Expectation, Scenario, steps
 PEN = "virt-unique-el2-gicv3-4-a72"
 YARDSTICK = "psci-gicv3-4-a72"
 """The same CPUs, memory and interrupt controller; who answers the PSCI calls differs."""
-CYCLES = 20
+CYCLES = 10
 """Hotplug cycles per CPU and kernel."""
-KEXECS = 1
+KEXECS = 2
 ICOUNT = "shift=0,sleep=off"
 """1 instruction = 2**0 ns; idle time passes at once."""
 COUNTER = 62_500_000

@@ -20,7 +20,8 @@ from roundpen.lab.qemu import Emulator
 FEW, MANY = 4, 64
 GATHERED = (2, 4, 8, 16, 32, 64)
 BOOTS = 7
-"""Boots for the median of what depends on the host."""
+GATHERS = 5
+"""Boots for the medians of what depends on the host."""
 RUNS = 5
 _log = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ def measure(runs: int = RUNS) -> Report:
     _log.info("bench: %d boots of %d CPUs", BOOTS, FEW)
     added = [_added(bare.measure(bare.machine(FEW), emulator)) for _ in range(BOOTS)]
     _log.info("bench: gathering %s CPUs", ", ".join(map(str, GATHERED)))
-    gathered = {cpus: _gathered(cpus, emulator) for cpus in GATHERED}
+    gathered = {cpus: [_gathered(cpus, emulator) for _ in range(GATHERS)] for cpus in GATHERED}
+    counted = {cpus: _gathered(cpus, emulator, "-icount", linux.ICOUNT) for cpus in GATHERED}
     comparison = None
     for comparison in linux.compare(runs, emulator):
         _log.info(
@@ -66,7 +68,7 @@ def measure(runs: int = RUNS) -> Report:
         found += figures.boot_figures(added, ours.added, ours.to_init)
         found += figures.ratio_figures(comparison.hotplug_ratio, comparison.kexec_ratio, runs)
     found += figures.size_figures(few.code)
-    found += figures.gather_figures(gathered)
+    found += figures.gather_figures(gathered, counted)
     return Report(_machine(emulator, kernel), tuple(found))
 
 
@@ -74,8 +76,8 @@ def _added(one: bare.BareRun) -> float:
     return one.seconds(one.logbook.handed_over_at - one.logbook.entered_at)
 
 
-def _gathered(cpus: int, emulator: Emulator) -> float:
-    one = bare.measure(bare.machine(cpus), emulator, ("-icount", linux.ICOUNT))
+def _gathered(cpus: int, emulator: Emulator, *more: str) -> float:
+    one = bare.measure(bare.machine(cpus), emulator, more)
     return one.seconds(one.logbook.gather_ended_at - one.logbook.gather_began_at)
 
 

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Instructions per call into the pen that is shipped: exact, the same on every host."""
+
+from __future__ import annotations
+
+import pytest
+
+from roundpen.lab import emulator, machines
+from roundpen.lab.bench import bare, figures
+from roundpen.lab.bench.figures import Figure
+
+MANY = 64
+
+
+@pytest.fixture(scope="module")
+def counted() -> dict[str, Figure]:
+    qemu = emulator.find(machines.machine("psci"))
+    few, many = (bare.count(bare.machine(cpus), qemu) for cpus in (4, MANY))
+    found = figures.instruction_figures(few.calls, many.calls, MANY)
+    return {figure.name: figure for figure in [*found, *figures.size_figures(few.code)]}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CPU_ON, 4 CPUs", "CPU_ON, 64 CPUs", "CPU_OFF until parked", "resident code and constants"],
+)
+def test_the_target_is_met(counted: dict[str, Figure], name: str) -> None:
+    figure = counted[name]
+    assert figure.target is not None
+    assert figure.value <= figure.target
