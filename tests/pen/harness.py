@@ -17,6 +17,7 @@ from types import ModuleType
 
 import pytest
 
+from roundpen.contract.layout import CpuState
 from roundpen.devicetree import Tree
 from roundpen.image import payload, wrap
 from roundpen.lab import vendor
@@ -191,20 +192,14 @@ class Bench:
         return path
 
     def on_qemu_psci(
-        self,
-        spec: VirtSpec,
-        tests: Tests,
-        *,
-        timeout: float = 120,
-        thread: str = "",
-        **more: object,
+        self, spec: VirtSpec, tests: Tests, *, timeout: float = 120, **more: object
     ) -> Outcome:
         """The yardstick: QEMU's own PSCI 1.1 over HVC, no firmware, no EL2."""
         workdir = self.folder(f"yardstick-{spec.cpus}-{spec.cpu}-{int(tests)}")
         what = config_for(spec, tests, **more)
         image = workdir / "kernel.bin"
         image.write_bytes(payload_build.image(what))
-        arguments = _threads(vendor.machine_arguments(replace(spec, entry_level=1)), thread)
+        arguments = vendor.machine_arguments(replace(spec, entry_level=1))
         arguments[1] = arguments[1].replace("secure=on", "secure=off")
         return start(
             [*arguments, "-kernel", str(image)], workdir, what.nonce, timeout, qemu=self.qemu
@@ -216,7 +211,6 @@ class Bench:
         tests: Tests,
         *,
         timeout: float = 120,
-        thread: str = "",
         pen: bytes | None = None,
         tree: Callable[[bytes], bytes] | None = None,
         image: Callable[[bytes], bytes] | None = None,
@@ -232,9 +226,7 @@ class Bench:
         path = workdir / "wrapped.bin"
         made = wrapped(payload_build.image(what), pen)
         path.write_bytes(image(made) if image else made)
-        arguments = _threads(
-            vendor.arguments(spec, path, None, "", workdir, qemu=self.qemu), thread
-        )
+        arguments = vendor.arguments(spec, path, None, "", workdir, qemu=self.qemu)
         for number, (content, address) in enumerate(more_files):
             path = workdir / f"more-{number}.bin"
             path.write_bytes(content)
@@ -245,15 +237,22 @@ class Bench:
         return start(arguments, workdir, what.nonce, timeout, qemu=self.qemu)
 
 
-def _threads(arguments: list[str], thread: str) -> list[str]:
-    """The same machine with QEMU's CPUs on one host thread (`single`) or many (`multi`)."""
-    return [
-        f"tcg,thread={thread}" if thread and one.startswith("tcg,") else one for one in arguments
-    ]
-
-
 def need_tools() -> None:
     """Skip, with the reason, where a bare machine can't be built or started."""
     for tool in (*vendor.QEMU, f"{build.PREFIX}gcc"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
+
+
+def all_gathered(run: Callable[[], Outcome]) -> Outcome:
+    """The first of three runs in which every CPU came to the pen in time.
+
+    For QEMU with a host thread per CPU: a busy host may leave one of them standing for longer
+    than the pen waits, which is the host's doing and not what is under test.
+    """
+    for _ in range(2):
+        outcome = run()
+        saved = (outcome.workdir / "reserved.bin").is_file()
+        if not saved or all(cpu.state != CpuState.FAILED for cpu in outcome.logbook.cpus):
+            return outcome
+    return run()

@@ -15,7 +15,7 @@ import pytest
 from roundpen.lab.vendor import VirtSpec
 from tests.pen.altered import altered_pen
 from tests.pen.config import Tests
-from tests.pen.harness import Bench
+from tests.pen.harness import Bench, all_gathered
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,9 @@ BREAKS = (
 def test_break_is_noticed(bench: Bench, tmp_path: Path, broken: Break) -> None:
     pen = altered_pen(tmp_path, broken.file, broken.old, broken.new)
     race = broken.tests == Tests.RACE
+    spec = VirtSpec(cpus=broken.cpus, thread="multi" if race else "single")
     # Some breaks hang the machine; what they spoil has been reported by then.
-    outcome = bench.on_pen(
-        VirtSpec(cpus=broken.cpus), broken.tests, pen=pen,
-        timeout=60 if race else 10, thread="multi" if race else "single",
-    )  # fmt: skip
+    outcome = bench.on_pen(spec, broken.tests, pen=pen, timeout=60 if race else 10)
     noticed = [good for good, _ in outcome.cases.get(broken.case, []) if not good]
     assert noticed, outcome.story()
 
@@ -91,5 +89,5 @@ def test_break_is_noticed(bench: Bench, tmp_path: Path, broken: Break) -> None:
 def test_slow_holder_of_the_lock(bench: Bench, tmp_path: Path) -> None:
     """The same dawdling inside the lock does no harm: it is the lock that keeps the others out."""
     pen = altered_pen(tmp_path, "resident/psci_on.c", CLAIM, "lock_acquire(me);" + READ_AND_DAWDLE)
-    spec = VirtSpec(cpus=8)
-    bench.on_pen(spec, Tests.RACE, pen=pen, rounds=100, thread="multi").check_all()
+    spec = VirtSpec(cpus=8, thread="multi")
+    all_gathered(lambda: bench.on_pen(spec, Tests.RACE, pen=pen, rounds=100)).check_all()

@@ -38,7 +38,7 @@ def newer(bench: Bench) -> Bench:
 @pytest.mark.parametrize("cpu", list(CPUS))
 def test_all(newer: Bench, cpu: str) -> None:
     spec, sve_bytes = CPUS[cpu]
-    newer.on_pen(spec, TESTS, sve_bytes=sve_bytes, thread="single").check_all()
+    newer.on_pen(spec, TESTS, sve_bytes=sve_bytes).check_all()
 
 
 def test_fine_grained_trap_left_on_is_noticed(newer: Bench, tmp_path: Path) -> None:

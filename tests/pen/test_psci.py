@@ -70,12 +70,12 @@ TESTS = Tests.CALLS | Tests.ERRORS | Tests.REGISTERS | Tests.SUSPEND
 @pytest.fixture(scope="module", params=["gicv2-a72", "gicv3-max"])
 def on_pen(request: pytest.FixtureRequest, bench: Bench) -> Outcome:
     spec = VirtSpec() if request.param == "gicv2-a72" else VirtSpec(cpu="max", gic=3, mte=True)
-    return bench.on_pen(spec, TESTS | Tests.NO_SYSTEM_CALLS, thread="single")
+    return bench.on_pen(spec, TESTS | Tests.NO_SYSTEM_CALLS)
 
 
 @pytest.fixture(scope="module")
 def on_qemu(bench: Bench) -> Outcome:
-    return bench.on_qemu_psci(VirtSpec(), TESTS, thread="single")
+    return bench.on_qemu_psci(VirtSpec(), TESTS)
 
 
 @pytest.mark.parametrize("case", [*CALLS, *ERRORS, *PEN_OWNED, *SUSPEND, *KEEPS, *NO_MEANS])

@@ -4,19 +4,21 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import pytest
 
 from roundpen.lab.vendor import VirtSpec
 from tests.pen.config import Tests
-from tests.pen.harness import Bench, Outcome
+from tests.pen.harness import Bench, Outcome, all_gathered
 
 ROUNDS = 1000
 
 
 @pytest.mark.parametrize("thread", ["single", "multi"])
-def test_thousand_cycles_of_each_cpu(bench: Bench, thread: str) -> None:
-    outcome = bench.on_pen(VirtSpec(), Tests.CYCLES, cycles=ROUNDS, thread=thread)
+def test_thousand_cycles_of_each_cpu(bench: Bench, thread: Literal["single", "multi"]) -> None:
+    spec = VirtSpec(thread=thread)
+    outcome = all_gathered(lambda: bench.on_pen(spec, Tests.CYCLES, cycles=ROUNDS))
     outcome.check_all()
     assert len(outcome.cases["cycles"]) == 3
     for cpu in outcome.logbook.cpus[1:]:
@@ -36,7 +38,8 @@ def race(outcome: Outcome) -> tuple[int, int]:
 @pytest.mark.timeout(400)
 def test_race_of_seven_cpus_for_the_eighth(bench: Bench) -> None:
     """Truly at once: QEMU gives each CPU a host thread of its own."""
-    outcome = bench.on_pen(VirtSpec(cpus=8), Tests.RACE, rounds=ROUNDS, thread="multi", timeout=360)
+    spec = VirtSpec(cpus=8, thread="multi")
+    outcome = all_gathered(lambda: bench.on_pen(spec, Tests.RACE, rounds=ROUNDS, timeout=360))
     pending, winners = race(outcome)
     # Otherwise the calls came one after the other, and there was no race to win.
     assert pending > ROUNDS // 10
@@ -45,4 +48,4 @@ def test_race_of_seven_cpus_for_the_eighth(bench: Bench) -> None:
 
 def test_race_on_one_host_thread(bench: Bench) -> None:
     """Switched only where the pen or the test waits: other interleavings than above."""
-    race(bench.on_pen(VirtSpec(cpus=8), Tests.RACE, rounds=ROUNDS, thread="single"))
+    race(bench.on_pen(VirtSpec(cpus=8), Tests.RACE, rounds=ROUNDS))

@@ -43,7 +43,10 @@ class VirtSpec:
     machine has none). memory_mib: MiB of RAM. load_offset: bytes from the start of RAM to the
     Image. absent: CPUs that ignore their word. late: (CPU, seconds between its release and its
     arrival). strangers: CPUs that the firmware releases, but that the tree does not name.
-    other_level: CPUs that arrive at EL1 while the boot CPU is at EL2.
+    other_level: CPUs that arrive at EL1 while the boot CPU is at EL2. mte: the machine has tag
+    memory. thread: QEMU's CPUs share one host thread, or have one each. Shared is the better
+    default: CPUs that spin yield to each other, where on threads of their own they burn the
+    others' time, and a busy host was seen to keep one away from the gather for half a second.
     """
 
     cpus: int = 4
@@ -58,6 +61,7 @@ class VirtSpec:
     strangers: tuple[int, ...] = ()
     other_level: tuple[int, ...] = ()
     mte: bool = False
+    thread: Literal["single", "multi"] = "single"
 
     def __post_init__(self) -> None:
         """Refuse what QEMU or the firmware could not do. Raises UserError."""
@@ -104,10 +108,7 @@ def machine_arguments(spec: VirtSpec) -> list[str]:
         options.append("its=off")
     if spec.mte:
         options.append("mte=on")
-    # Spinning CPUs yield to each other on one thread; on more threads than host cores they
-    # would only burn the others' time.
-    thread = "single" if spec.cpus >= 8 else "multi"
-    return ["-machine", ",".join(options), "-accel", f"tcg,thread={thread}", "-cpu", spec.cpu,
+    return ["-machine", ",".join(options), "-accel", f"tcg,thread={spec.thread}", "-cpu", spec.cpu,
             "-smp", str(spec.cpus), "-m", f"{spec.memory_mib}M", "-nic", "none"]  # fmt: skip
 
 
