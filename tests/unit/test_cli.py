@@ -98,6 +98,17 @@ def test_status_on_a_machine_without_a_pen(capsys: pytest.CaptureFixture[str]) -
     assert "no pen" in failed(capsys)
 
 
+def test_status_needs_no_decompressor() -> None:
+    """Boards where the logbook is read may have none; wrapping is done elsewhere."""
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(('lz4', 'zstandard', 'lzma'));"
+        "from roundpen.cli.main import main; sys.exit(main(['status']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == cli.EXIT_USER
+    assert done.stderr.startswith("roundpen: error: this machine's device tree has no pen")
+
+
 def test_interruption(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt(_: object) -> int:
         raise KeyboardInterrupt
