@@ -2,8 +2,11 @@
 /* Take the CPUs out of the firmware's spin-table. */
 #include "boot.h"
 
-/* How long the next CPU may take. A spin loop answers in microseconds. */
-#define PATIENCE_MS 500
+/*
+ * How long the next CPU may take. A spin loop answers in microseconds; emulated
+ * CPUs on a busy host were seen to take 490 ms. Only an absent CPU costs all of it.
+ */
+#define PATIENCE_MS 2000
 
 /*
  * The firmware's loop reads its word with caches off, or, on some boards, on:

@@ -102,6 +102,15 @@ uint32_t survey(const void *tree, uint64_t own_mpidr, struct board *board)
 	return board->cpu_count == 1 ? REFUSAL_NO_SECONDARIES : reason;
 }
 
+/* A pen that stepped aside left a logbook, but offers nothing: it is not live. */
+static bool is_live(uint64_t reserved)
+{
+	volatile struct logbook *logbook = logbook_at(reserved);
+
+	return logbook->magic == LOGBOOK_MAGIC && logbook->base == reserved &&
+	       logbook->offer != OFFER_NONE;
+}
+
 /* Calls itself a pen, and the logbook stands where it says? Then it is one. */
 uint32_t find_live_pen(const void *tree, uint64_t *reserved)
 {
@@ -120,8 +129,7 @@ uint32_t find_live_pen(const void *tree, uint64_t *reserved)
 		*reserved = read_cells(reg, cells);
 		if (*reserved & (RESERVED_ALIGN - 1))
 			continue;
-		if (logbook_at(*reserved)->magic == LOGBOOK_MAGIC &&
-		    logbook_at(*reserved)->base == *reserved)
+		if (is_live(*reserved))
 			return REFUSAL_LIVE_PEN;
 	}
 	return REFUSAL_NONE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* CPU_ON (DEN0022, 5.1.4): OFF -> ON_PENDING. leave in park.S makes it ON. */
-#include "resident.h"
+#include "lock.h"
 
 static bool entry_usable(uint64_t entry)
 {

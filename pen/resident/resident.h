@@ -58,8 +58,6 @@ static inline uint64_t counter(void)
 #define memory_barrier() __asm__ volatile("dmb sy" ::: "memory")
 
 volatile struct slot *find_slot(uint64_t mpidr);
-void lock_acquire(volatile struct slot *me);
-void lock_release(volatile struct slot *me);
 
 int64_t psci_cpu_on(uint64_t target, uint64_t entry, uint64_t context);
 int64_t psci_affinity_info(uint64_t target, uint64_t level);

@@ -16,7 +16,7 @@ from tests.pen.harness import Bench, Outcome
 
 Words = Literal["unique", "shared"]
 WORDS: tuple[Words, ...] = ("unique", "shared")
-STEP = 0.03
+STEP = 0.2
 """Seconds between two arrivals: far more than the noise of a busy host."""
 
 
@@ -74,8 +74,8 @@ def test_absent(bench: Bench, words: Words, absent: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("words", WORDS)
 def test_late_is_parked(bench: Bench, words: Words) -> None:
-    """It comes a second late, while the kernel runs, and stays out of the way for good."""
-    spec = VirtSpec(words=words, late=((2, 1.0),))
+    """It comes late, while the kernel runs, and stays out of the way for good."""
+    spec = VirtSpec(words=words, late=((2, 2.8),))
     outcome = bench.on_pen(spec, Tests.PAUSE | Tests.DISABLED, disabled=(2,))
     offered(outcome)
     assert failed_in_tree(outcome) == ["/cpus/cpu@2"]

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""SYSTEM_OFF and SYSTEM_RESET on a board whose tree has a syscon for them.
+
+QEMU's `virt` has none, so the register is a word of RAM: at the end of the pen's own region,
+which the test kernel saves. That it is written, and how, is all there is to see.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from roundpen.contract import layout
+from roundpen.devicetree import Tree
+from roundpen.lab.vendor import VirtSpec
+from tests.pen.config import Tests
+from tests.pen.harness import Bench, Outcome
+
+SYSCON = 0xFF00
+"""Offset in the reserved region: the last stack, of a CPU that this machine does not have."""
+REGISTER = 0x10
+PHANDLE = 0x7001
+
+
+def cells(*values: int) -> bytes:
+    """Property value of 32-bit cells."""
+    return struct.pack(f">{len(values)}I", *values)
+
+
+def with_syscon(base: int, **syscon: bytes) -> Callable[[bytes], bytes]:
+    """A syscon behind a bus that translates, and nodes for both ends of the machine."""
+
+    def apply(data: bytes) -> bytes:
+        tree = Tree(data, "the board's tree")
+        tree.add_node("/soc")
+        tree.set("/soc", "#address-cells", cells(1))
+        tree.set("/soc", "#size-cells", cells(1))
+        tree.set("/soc", "ranges", cells(0x1000, base >> 32, base & 0xFFFFFFFF, 0x10000))
+        tree.add_node("/soc/power")
+        tree.set_text("/soc/power", "compatible", "syscon")
+        tree.set("/soc/power", "reg", cells(0x1000 + SYSCON, 0x100))
+        tree.set("/soc/power", "phandle", cells(PHANDLE))
+        for name, value in syscon.items():
+            tree.set("/soc/power", name.replace("_", "-"), value)
+        for node, mask, value in (("poweroff", 0x00FF, 0xFFFF), ("reboot", 0x0FF0, 0x0500)):
+            tree.add_node(f"/{node}")
+            tree.set_text(f"/{node}", "compatible", f"syscon-{node}")
+            tree.set(f"/{node}", "regmap", cells(PHANDLE))
+            tree.set(f"/{node}", "offset", cells(REGISTER))
+            tree.set(f"/{node}", "mask", cells(mask))
+            tree.set(f"/{node}", "value", cells(value))
+        return tree.to_bytes()
+
+    return apply
+
+
+def register(outcome: Outcome) -> int:
+    """What the syscon's register holds at the end."""
+    region = (outcome.workdir / "reserved.bin").read_bytes()
+    return int.from_bytes(region[SYSCON + REGISTER :][:4], "little")
+
+
+@pytest.fixture(scope="module")
+def base(bench: Bench) -> int:
+    """Where the pen puts its region on this machine."""
+    return bench.on_pen(VirtSpec(), Tests.CALLS).logbook.base
+
+
+def test_each_call_writes_its_register(bench: Bench, base: int) -> None:
+    """Off: the masked bits of 0xffff. Reset, after it: only the bits under its own mask."""
+    off = bench.on_pen(VirtSpec(), Tests.OFF, tree=with_syscon(base))
+    assert (off.logbook.can_power_off, off.logbook.can_reset) == (True, True)
+    assert register(off) == 0x00FF, off.story()
+    both = bench.on_pen(VirtSpec(), Tests.OFF | Tests.RESET, tree=with_syscon(base))
+    assert register(both) == 0x050F, both.story()
+    # The board did not end, so the call comes back, and Linux can try its next handler.
+    assert [detail for _, detail in both.cases["system-reset"]] != []
+    assert layout.STACK_OFFSET + layout.STACK_SIZE * layout.SLOT_MAX == layout.RESERVED_SIZE
+
+
+@pytest.mark.parametrize(
+    "oddity", [{"big_endian": b""}, {"reg_io_width": cells(1)}], ids=["big-endian", "bytewise"]
+)
+def test_registers_of_another_kind_are_left_alone(
+    bench: Bench, base: int, oddity: dict[str, bytes]
+) -> None:
+    outcome = bench.on_pen(
+        VirtSpec(), Tests.CALLS | Tests.REGISTERS | Tests.NO_SYSTEM_CALLS,
+        tree=with_syscon(base, **oddity),
+    )  # fmt: skip
+    outcome.check_all()
+    assert (outcome.logbook.can_power_off, outcome.logbook.can_reset) == (False, False)
