@@ -94,7 +94,7 @@ struct memory_check {
 
 /* survey.c, facts.c: read the tree. */
 uint32_t survey(const void *tree, uint64_t own_mpidr, struct board *board);
-uint32_t find_live_pen(const void *tree, uint64_t *reserved);
+uint32_t find_live_pen(const void *tree, uint64_t *live_pen);
 struct memory_check check_memory(const void *tree, struct range reserved, struct range work);
 int cells_of(const void *tree, int node, const char *name, int otherwise);
 uint64_t read_cells(const void *value, int cells);

@@ -102,39 +102,6 @@ uint32_t survey(const void *tree, uint64_t own_mpidr, struct board *board)
 	return board->cpu_count == 1 ? REFUSAL_NO_SECONDARIES : reason;
 }
 
-/* A pen that stepped aside left a logbook, but offers nothing: it is not live. */
-static bool is_live(uint64_t reserved)
-{
-	volatile struct logbook *logbook = logbook_at(reserved);
-
-	return logbook->magic == LOGBOOK_MAGIC && logbook->base == reserved &&
-	       logbook->offer != OFFER_NONE;
-}
-
-/* Calls itself a pen, and the logbook stands where it says? Then it is one. */
-uint32_t find_live_pen(const void *tree, uint64_t *reserved)
-{
-	int parent = fdt_path_offset(tree, "/reserved-memory");
-	int cells = parent < 0 ? 0 : cells_of(tree, parent, "#address-cells", 2);
-	int node;
-
-	if (cells < 1 || cells > 2)
-		return REFUSAL_NONE;
-	fdt_for_each_subnode(node, tree, parent) {
-		int length;
-		const void *reg = fdt_getprop(tree, node, "reg", &length);
-
-		if (!reg || length < cells * 4 || !has_string(tree, node, "compatible", COMPATIBLE))
-			continue;
-		*reserved = read_cells(reg, cells);
-		if (*reserved & (RESERVED_ALIGN - 1))
-			continue;
-		if (is_live(*reserved))
-			return REFUSAL_LIVE_PEN;
-	}
-	return REFUSAL_NONE;
-}
-
 /* Is `wanted` touched by, or (within) wholly inside, one of the ranges in reg? */
 static bool any_range(const void *tree, int node, int cells[2], struct range wanted, bool within)
 {
@@ -161,6 +128,44 @@ static bool is_ram(const void *tree, int cells[2], struct range wanted)
 		    any_range(tree, node, cells, wanted, true))
 			return true;
 	return false;
+}
+
+/* A pen that stepped aside left a logbook, but offers nothing: it is not live. */
+static bool is_live(uint64_t reserved)
+{
+	volatile struct logbook *logbook = logbook_at(reserved);
+
+	return logbook->magic == LOGBOOK_MAGIC && logbook->base == reserved &&
+	       logbook->offer != OFFER_NONE;
+}
+
+/* Calls itself a pen, and the logbook stands where it says? Then it is one. */
+uint32_t find_live_pen(const void *tree, uint64_t *live_pen)
+{
+	int root[2] = {cells_of(tree, 0, "#address-cells", 2), cells_of(tree, 0, "#size-cells", 1)};
+	int parent = fdt_path_offset(tree, "/reserved-memory");
+	int cells = parent < 0 ? 0 : cells_of(tree, parent, "#address-cells", 2);
+	int node;
+
+	if (cells < 1 || cells > 2 || root[0] < 1 || root[0] > 2 || root[1] < 1 || root[1] > 2)
+		return REFUSAL_NONE;
+	fdt_for_each_subnode(node, tree, parent) {
+		int length;
+		uint64_t reserved;
+		const void *reg = fdt_getprop(tree, node, "reg", &length);
+
+		if (!reg || length < cells * 4 || !has_string(tree, node, "compatible", COMPATIBLE))
+			continue;
+		reserved = read_cells(reg, cells);
+		/* The tree may say anything; a look outside RAM could be the last one. */
+		if (reserved & (RESERVED_ALIGN - 1) ||
+		    !is_ram(tree, root, (struct range){reserved, reserved + RESERVED_SIZE}) ||
+		    !is_live(reserved))
+			continue;
+		*live_pen = reserved;
+		return REFUSAL_LIVE_PEN;
+	}
+	return REFUSAL_NONE;
 }
 
 static bool is_reserved(const void *tree, struct range wanted)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from roundpen.contract.layout import (
+    CHOSEN_REFUSED,
+    COMPATIBLE,
     DESCRIPTOR_OFFSET,
     REFUSAL_TEXT,
     TREE_MAX,
@@ -98,6 +100,27 @@ def test_entry_at_el1(bench: Bench) -> None:
     assert outcome.logbook.refusal == Refusal.ENTRY_LEVEL
     assert outcome.logbook.entry_level == 1
     assert outcome.logbook.offer == Offer.NONE
+
+
+@pytest.mark.parametrize("address", [0x4F00_0000, 0x4F00_1000, 0x0F00_0000, 0xFF_FFFF_0000])
+def test_node_of_a_pen_that_is_not_there(bench: Bench, address: int) -> None:
+    """In RAM, unaligned, outside RAM: nothing is believed, and nothing is written there."""
+
+    def leave(tree: Tree) -> None:
+        tree.add_node("/reserved-memory")
+        tree.set("/reserved-memory", "#address-cells", struct.pack(">I", 2))
+        tree.set("/reserved-memory", "#size-cells", struct.pack(">I", 2))
+        tree.set("/reserved-memory", "ranges", b"")
+        node = f"/reserved-memory/roundpen@{address:x}"
+        tree.add_node(node)
+        tree.set_text(node, "compatible", COMPATIBLE)
+        tree.set(node, "reg", struct.pack(">QQ", address, 0x10000))
+
+    spec = VirtSpec(entry_level=1)
+    outcome = bench.on_pen(spec, Tests.FRONT, tree=edited(leave))
+    outcome.check_all()
+    assert outcome.tree.text("/chosen", CHOSEN_REFUSED) == REFUSAL_TEXT[Refusal.ENTRY_LEVEL]
+    assert logbook_in_front(outcome).refusal == Refusal.ENTRY_LEVEL
 
 
 def test_unknown_offer(bench: Bench) -> None:
