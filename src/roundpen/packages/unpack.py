@@ -42,6 +42,8 @@ def _checked(command: list[str], deb: Deb) -> str:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except FileNotFoundError as error:
         raise _no_dpkg() from error
+    except subprocess.TimeoutExpired as error:
+        raise MachineError(f"{deb.path.name}: dpkg-deb: not done after a minute") from error
     if done.returncode != 0:
         raise MachineError(f"{deb.path.name}: {done.stderr.strip()}")
     return done.stdout.strip()
