@@ -42,8 +42,8 @@ def with_syscon(base: int, **syscon: bytes) -> Callable[[bytes], bytes]:
         tree.set_text("/soc/power", "compatible", "syscon")
         tree.set("/soc/power", "reg", cells(0x1000 + SYSCON, 0x100))
         tree.set("/soc/power", "phandle", cells(PHANDLE))
-        for name, value in syscon.items():
-            tree.set("/soc/power", name.replace("_", "-"), value)
+        for name, data_of in syscon.items():
+            tree.set("/soc/power", name.replace("_", "-"), data_of)
         for node, mask, value in (("poweroff", 0x00FF, 0xFFFF), ("reboot", 0x0FF0, 0x0500)):
             tree.add_node(f"/{node}")
             tree.set_text(f"/{node}", "compatible", f"syscon-{node}")
