@@ -4,7 +4,6 @@
 # missing, and does nothing when nothing is.
 
 PYTEST := .venv/bin/pytest
-TESTS = $(wildcard tests/unit tests/pen tests/boot)
 SOURCES = $(wildcard src tests pen hatch_build.py)
 
 .PHONY: help demo test test-quick lint bench clean
@@ -21,9 +20,15 @@ demo:
 	@scripts/setup lab
 	@.venv/bin/roundpen demo
 
+# Two machines at a time: most of them keep one core busy. The kernels come first and apart,
+# because a build takes minutes and a test's patience is for machines.
 test:
 	@scripts/setup dev lab kernel
-	$(PYTEST) $(TESTS)
+	$(PYTEST) tests/unit
+	$(PYTEST) -n 2 --dist worksteal tests/pen
+	.venv/bin/roundpen kernel build --flavour psci-checker
+	.venv/bin/roundpen kernel build --flavour rcutorture
+	$(PYTEST) -n 2 --dist worksteal tests/boot
 
 test-quick:
 	@scripts/setup dev lab
