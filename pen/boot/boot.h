@@ -94,7 +94,7 @@ struct memory_check {
 
 /* survey.c, facts.c: read the tree. */
 uint32_t survey(const void *tree, uint64_t own_mpidr, struct board *board);
-uint32_t find_live_pen(const void *tree, uint64_t *live_pen);
+uint32_t find_live_pen(const void *tree, uint64_t level, uint64_t *live_pen);
 struct memory_check check_memory(const void *tree, struct range reserved, struct range work);
 int cells_of(const void *tree, int node, const char *name, int otherwise);
 uint64_t read_cells(const void *value, int cells);
@@ -116,6 +116,7 @@ size_t work_size(const void *tree);
 uint32_t copy_tree(const void *tree, const struct places *places);
 uint32_t reserve_region(void *tree, uint64_t reserved);
 uint32_t offer_psci(void *tree, uint64_t reserved);
+uint32_t offer_return(void *tree, uint64_t reserved);
 uint32_t say_in_chosen(void *tree, const char *name, const char *value);
 void mark_failed(void *tree, uint64_t mpidr);
 

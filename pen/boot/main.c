@@ -54,27 +54,38 @@ static uint32_t decide(const void *tree, uint64_t level, uint64_t *live_pen)
 
 	if (!tree_is_sound(tree))
 		return REFUSAL_TREE_BAD;
-	/* A live pen starts every kernel at EL1; at EL2 the node is a leftover. */
-	if (level == 1 && find_live_pen(tree, live_pen))
+	if (find_live_pen(tree, level, live_pen))
 		return REFUSAL_LIVE_PEN;
 	reason = survey(tree, own_mpidr(), &board);
 	if (reason)
 		return reason;
-	if (image_descriptor.offer != OFFER_PSCI)
+	if (image_descriptor.offer != OFFER_PSCI && image_descriptor.offer != OFFER_RETURN)
 		return REFUSAL_OFFER_UNKNOWN;
-	if (level != 2)
+	/* psci needs a level above the kernel's; a return goes to any level of ours. */
+	if (level != 2 && (level != 1 || image_descriptor.offer == OFFER_PSCI))
 		return REFUSAL_ENTRY_LEVEL;
-	return e2h_is_fixed() ? REFUSAL_E2H_FIXED : REFUSAL_NONE;
+	return level == 2 && e2h_is_fixed() ? REFUSAL_E2H_FIXED : REFUSAL_NONE;
 }
 
-static void release_boot_cpu(const struct places *places, uint64_t tree)
+/* psci: through the park loop and down to EL1, like everybody else. */
+static _Noreturn void release_boot_cpu(volatile struct slot *slot, const struct places *places,
+				       uint64_t tree)
 {
-	volatile struct slot *slot = slot_at(places->reserved.start, board.boot_cpu);
-
-	slot->arrived_at = logbook_at(places->reserved.start)->entered_at;
 	slot->context = tree;
 	slot->state = STATE_ON_PENDING;
 	slot->release = places->kernel;
+	enter_resident(places->reserved.start + RESIDENT_ADOPT);
+}
+
+/* return: it has not been in the pen yet; its word says "released", as the kernel will find it. */
+static _Noreturn void send_boot_cpu(volatile struct slot *slot, const struct places *places,
+				    uint64_t tree)
+{
+	slot->release = places->kernel;
+	slot->released = 1;
+	slot->event_at = now();
+	slot->state = STATE_ON;
+	enter_kernel(tree, places->kernel);
 }
 
 /* The point of no return is gather(); all that can fail comes before it. */
@@ -85,12 +96,14 @@ static uint32_t offer(const void *tree, const struct places *places)
 	uint32_t reason = copy_tree(tree, places);
 
 	if (!reason)
-		reason = offer_psci(copy, reserved);
+		reason = image_descriptor.offer == OFFER_PSCI ? offer_psci(copy, reserved)
+							      : offer_return(copy, reserved);
 	if (reason)
 		return reason;
-	find_means(tree, &board);
+	if (image_descriptor.offer == OFFER_PSCI)
+		find_means(tree, &board);
 	fill_region(reserved, &board);
-	logbook_at(reserved)->offer = OFFER_PSCI;
+	logbook_at(reserved)->offer = image_descriptor.offer;
 	gather(reserved, &board, copy);
 	fdt_pack(copy);
 	return REFUSAL_NONE;
@@ -106,6 +119,19 @@ static void finish(const struct places *places, const void *tree)
 		cache_clean_invalidate(copy);
 	}
 	move_kernel(places, &image_descriptor);
+}
+
+static _Noreturn void hand_over(const struct places *places)
+{
+	volatile struct logbook *logbook = logbook_at(places->reserved.start);
+	volatile struct slot *slot = slot_at(places->reserved.start, board.boot_cpu);
+
+	finish(places, (void *)places->work.start);
+	slot->arrived_at = logbook->entered_at;
+	logbook->handed_over_at = now();
+	if (image_descriptor.offer == OFFER_PSCI)
+		release_boot_cpu(slot, places, places->work.start);
+	send_boot_cpu(slot, places, places->work.start);
 }
 
 _Noreturn void boot_main(const void *tree, uint64_t image, uint64_t level);
@@ -128,13 +154,8 @@ _Noreturn void boot_main(const void *tree, uint64_t image, uint64_t level)
 		reason = memory.reserved ? memory.reserved : memory.work;
 	if (!reason)
 		reason = offer(tree, &places);
-	if (!reason) {
-		tree = (void *)places.work.start;
-		finish(&places, tree);
-		release_boot_cpu(&places, (uint64_t)tree);
-		logbook_at(places.reserved.start)->handed_over_at = now();
-		enter_resident(places.reserved.start + RESIDENT_ADOPT);
-	}
+	if (!reason)
+		hand_over(&places);
 	if (live_pen)
 		record_refusal(live_pen, reason, true);
 	else if (!memory.reserved)

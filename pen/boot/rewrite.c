@@ -6,7 +6,7 @@
 
 /* Two nodes with their properties, and per CPU a method and perhaps a status. */
 #define GROWTH 4096
-#define GROWTH_PER_CPU 48
+#define GROWTH_PER_CPU 64
 
 static uint32_t reason_of(int error)
 {
@@ -151,6 +151,36 @@ uint32_t offer_psci(void *tree, uint64_t reserved)
 		reason = switch_cpus(tree);
 	if (!reason)
 		reason = say_in_chosen(tree, CHOSEN_OFFER, "psci");
+	return reason;
+}
+
+/* contract.md, Device tree. Slots are numbered in the tree's order, as survey() counted. */
+static uint32_t give_return_addresses(void *tree, uint64_t reserved)
+{
+	int cpus = fdt_path_offset(tree, "/cpus");
+	uint64_t word = reserved + SLOT_OFFSET;
+	int node;
+
+	fdt_for_each_subnode(node, tree, cpus) {
+		if (!has_string(tree, node, "device_type", "cpu"))
+			continue;
+		if (fdt_setprop_string(tree, node, "enable-method", "spin-table") ||
+		    fdt_setprop_u64(tree, node, "cpu-release-addr", word) ||
+		    fdt_setprop_u64(tree, node, "cpu-return-addr", reserved + RESIDENT_RETURN))
+			return REFUSAL_TREE_FULL;
+		word += SLOT_SIZE;
+	}
+	return REFUSAL_NONE;
+}
+
+uint32_t offer_return(void *tree, uint64_t reserved)
+{
+	uint32_t reason = reserve_region(tree, reserved);
+
+	if (!reason)
+		reason = give_return_addresses(tree, reserved);
+	if (!reason)
+		reason = say_in_chosen(tree, CHOSEN_OFFER, "return");
 	return reason;
 }
 

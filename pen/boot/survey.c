@@ -130,17 +130,23 @@ static bool is_ram(const void *tree, int cells[2], struct range wanted)
 	return false;
 }
 
-/* A pen that stepped aside left a logbook, but offers nothing: it is not live. */
-static bool is_live(uint64_t reserved)
+/*
+ * Calls itself a pen, the logbook stands where it says, and this is the level at
+ * which it starts kernels? Then it is one; otherwise the node is a leftover, or
+ * of a pen that stepped aside.
+ */
+static bool is_live(uint64_t reserved, uint64_t level)
 {
 	volatile struct logbook *logbook = logbook_at(reserved);
 
-	return logbook->magic == LOGBOOK_MAGIC && logbook->base == reserved &&
-	       logbook->offer != OFFER_NONE;
+	if (logbook->magic != LOGBOOK_MAGIC || logbook->base != reserved)
+		return false;
+	if (logbook->offer == OFFER_RETURN)
+		return level == logbook->entry_level;
+	return logbook->offer == OFFER_PSCI && level == 1;
 }
 
-/* Calls itself a pen, and the logbook stands where it says? Then it is one. */
-uint32_t find_live_pen(const void *tree, uint64_t *live_pen)
+uint32_t find_live_pen(const void *tree, uint64_t level, uint64_t *live_pen)
 {
 	int root[2] = {cells_of(tree, 0, "#address-cells", 2), cells_of(tree, 0, "#size-cells", 1)};
 	int parent = fdt_path_offset(tree, "/reserved-memory");
@@ -160,7 +166,7 @@ uint32_t find_live_pen(const void *tree, uint64_t *live_pen)
 		/* The tree may say anything; a look outside RAM could be the last one. */
 		if (reserved & (RESERVED_ALIGN - 1) ||
 		    !is_ram(tree, root, (struct range){reserved, reserved + RESERVED_SIZE}) ||
-		    !is_live(reserved))
+		    !is_live(reserved, level))
 			continue;
 		*live_pen = reserved;
 		return REFUSAL_LIVE_PEN;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where boot/ finds its way into resident/. Both doors sit behind the last
+ * Where boot/ finds its way into resident/. The doors sit behind the last
  * vector, so that they cost no bytes of their own; resident.lds puts them there.
  */
 #ifndef ROUNDPEN_RESIDENT_H
@@ -9,7 +9,8 @@
 #include <contract.h>
 
 #define RESIDENT_ARRIVE 0x7f0	/* secondaries, straight from the firmware */
-#define RESIDENT_ADOPT 0x7f4	/* the boot CPU, once everything stands */
+#define RESIDENT_ADOPT 0x7f4	/* the boot CPU, once everything stands (psci) */
+#define RESIDENT_RETURN 0x7f8	/* cpu-return-addr (return) */
 
 #define MPIDR_AFFINITY 0xff00ffffff	/* Aff3, Aff2, Aff1, Aff0 (Arm ARM, MPIDR_EL1) */
 

@@ -2,6 +2,16 @@
 /* The way in, the park loop, the way out. */
 #include <resident.h>
 
+	/* EL2 has the physical counter for sure; below, somebody may keep it. */
+	.macro	count, reg, spare
+	mrs	\spare, CurrentEL
+	tbz	\spare, #3, 7001f
+	mrs	\reg, cntpct_el0
+	b	7002f
+7001:	mrs	\reg, cntvct_el0
+7002:
+	.endm
+
 	/* MPIDR_AFFINITY is no bitmask immediate; its two halves are. */
 	.macro	own_affinity, reg
 	mrs	\reg, mpidr_el1
@@ -31,10 +41,13 @@ arrive:
 	cmp	w2, w1, lsr #2
 	b.ne	3f
 	bl	take_over
-	mrs	x0, cntpct_el0
+	count	x0, x1
 	str	x0, [x19, #SLOT_ARRIVED_AT]
 	str	x0, [x19, #SLOT_EVENT_AT]
+	mrs	x1, CurrentEL
+	tbz	x1, #3, 4f			// EL1: take_over did all there is
 	bl	rest_el1
+4:
 	/*
 	 * OFF first, the bar second. boot/ raises the bar first and reads the
 	 * state second, so at least one side sees the other: a CPU that the
@@ -56,7 +69,12 @@ arrive:
 	add	w0, w0, #1
 	str	w0, [x20, #LOG_STRANGERS]
 	b	stay
-3:	mov	w0, #STATE_WRONG_LEVEL
+3:	b	wrong_level
+
+	/* x19 slot: out of service, and the logbook says why. */
+	.section .text.wrong_level, "ax"
+wrong_level:
+	mov	w0, #STATE_WRONG_LEVEL
 	str	w0, [x19, #SLOT_STATE]
 	b	stay
 
@@ -75,12 +93,47 @@ adopt:
 	b	park
 
 /*
- * take_over: make EL2 of this CPU the pen's: little endian, MMU off, its own
- * vectors and slot.
- * In:       x19 slot. Out: TPIDR_EL2 = slot. Clobbers: x0.
+ * come_home: cpu-return-addr. A CPU whose kernel was offered `return` comes back
+ * (contract, Return, 4). At another level than the one it was handed out at it
+ * gets no receipt: what the kernel left behind there is not ours to clear.
+ * In:       nothing. Out: does not return.
+ * State:    MMU and data cache off; no stack; VBAR of this level still points
+ *           into the old kernel, so nothing may fault before take_over.
+ */
+	.section .text.come_home, "ax"
+	.globl	come_home
+come_home:
+	msr	daifset, #0xf
+	own_affinity x0
+	bl	find_slot
+	cbz	x0, stay
+	mov	x19, x0
+	adr	x20, logbook
+	mrs	x1, CurrentEL
+	ldr	w2, [x20, #LOG_ENTRY_LEVEL]
+	cmp	w2, w1, lsr #2
+	b.ne	wrong_level
+	bl	take_over
+	tbz	x1, #3, 1f			// EL1: nothing lives below
+	mov	w0, #SCTLR_EL1_REST & 0xffff
+	movk	w0, #SCTLR_EL1_REST >> 16, lsl #16
+	msr	sctlr_el1, x0
+	msr	vttbr_el2, xzr
+	isb
+	tlbi	alle1
+	dsb	nsh
+	isb
+1:	b	receipt
+
+/*
+ * take_over: make this level of this CPU the pen's: little endian, MMU off, its
+ * own vectors; at EL1, no translation left of whoever ran there.
+ * In:       x19 slot. Out: at EL2, TPIDR_EL2 = slot. Clobbers: x0. Keeps x1.
  */
 	.section .text.take_over, "ax"
 take_over:
+	mrs	x0, CurrentEL
+	tbz	x0, #3, take_over_el1
 	mov	x0, #1 << 31			// RW; E2H and TGE off before anything else
 	msr	hcr_el2, x0
 	isb
@@ -94,11 +147,22 @@ take_over:
 	isb
 	ret
 
+	.section .text.take_over_el1, "ax"
+take_over_el1:
+	mov	w0, #SCTLR_EL1_REST & 0xffff
+	movk	w0, #SCTLR_EL1_REST >> 16, lsl #16
+	msr	sctlr_el1, x0
+	adr	x0, vectors
+	msr	vbar_el1, x0
+	msr	spsel, #1
+	isb
+	tlbi	vmalle1
+	dsb	nsh
+	isb
+	ret
+
 /*
- * retire: the second half of CPU_OFF. The receipt and the arming of the loop
- * are one store (contract, Return, 4): once the word reads 0 a release can be
- * heard, because the loop reads before it sleeps. Only then does the state say
- * OFF, which is what permits a CPU_ON: armed first, published last.
+ * retire: the second half of CPU_OFF.
  * In:       nothing; comes by branch from C. Out: does not return.
  * State:    EL2, masked, state OFF_PENDING; SP is abandoned.
  */
@@ -107,12 +171,26 @@ take_over:
 retire:
 	bl	rest_el1
 	mrs	x19, tpidr_el2
+	b	receipt
+
+/*
+ * receipt: the CPU is in reserved memory and holds nothing of the old kernel.
+ * The receipt and the arming of the loop are one store (contract, Return, 4):
+ * once the word reads 0 a release can be heard, because the loop reads before
+ * it sleeps. Only then does the state say OFF, which is what permits a CPU_ON:
+ * armed first, published last.
+ * In:       x19 slot. Out: does not return. State: EL2 or EL1, masked.
+ */
+	.section .text.receipt, "ax"
+receipt:
 	ldr	x1, [x19, #SLOT_RETURNED]
 	add	x1, x1, #1
 	str	x1, [x19, #SLOT_RETURNED]
-	mrs	x1, cntpct_el0
+	count	x1, x0
 	str	x1, [x19, #SLOT_EVENT_AT]
 	dsb	sy
+	.globl	receipt_given
+receipt_given:
 	str	xzr, [x19, #SLOT_RELEASE]
 	dsb	sy
 	mov	w0, #STATE_OFF
@@ -124,8 +202,9 @@ retire:
 /*
  * park: wait for a release. Read, then sleep: a release between the two leaves
  * the event register set (SEV follows the store and its DSB), so WFE falls
- * through and the next read sees it. Any other wake-up reads 0 and sleeps on.
- * In:       TPIDR_EL2 slot. Out: to leave, entry address in x0, an empty stack.
+ * through and the next read sees it. Any other wake-up reads 0 and sleeps on;
+ * so does 1, which is the CPU's own kernel saying "returning", never a release.
+ * In:       x19 slot. Out: to leave, entry address in x0, an empty stack.
  */
 #if STACK_SIZE * 4 != SLOT_SIZE * 3
 #error "the stacks are not three quarters of a slot apart"
@@ -133,7 +212,6 @@ retire:
 	.section .text.park, "ax"
 	.globl	park, park_poll
 park:
-	mrs	x19, tpidr_el2
 	adr	x1, slots
 	sub	x1, x19, x1			// slot number * SLOT_SIZE
 	sub	x1, x1, x1, lsr #2		// slot number * STACK_SIZE
@@ -142,27 +220,59 @@ park:
 	mov	sp, x0
 park_poll:
 	ldr	x0, [x19, #SLOT_RELEASE]
-	cbnz	x0, leave
+	cmp	x0, #1
+	b.hi	leave
 	wfe
 	b	park_poll
 
 /*
- * leave: hand the CPU to a kernel at EL1.
+ * leave: released. What that means depends on the offer.
+ * In:       x0 entry (physical), x19 slot.
+ */
+	.section .text.leave, "ax"
+leave:
+	dmb	sy				// context is older than the word
+	ldr	x1, [x19, #SLOT_RELEASED]
+	add	x1, x1, #1
+	str	x1, [x19, #SLOT_RELEASED]
+	adr	x1, logbook
+	ldr	w1, [x1, #LOG_OFFER]
+	cmp	w1, #OFFER_PSCI
+	b.eq	leave_to_el1
+
+/*
+ * (continued) offer `return`: out at the level of arrival, by a branch. The word
+ * keeps the entry: a 0 in it would be a receipt. The CPU is not asked for
+ * anything else, so EL2 is the kernel's to set up, as on the first boot.
+ * Out:      x0-x3 = 0, DAIF masked, MMU and caches off.
+ */
+	mov	x20, x0
+	count	x1, x2
+	str	x1, [x19, #SLOT_EVENT_AT]
+	mov	w1, #STATE_ON
+	str	w1, [x19, #SLOT_STATE]
+	ic	iallu
+	dsb	sy
+	isb
+	mov	x0, #0
+	mov	x1, #0
+	mov	x2, #0
+	mov	x3, #0
+	br	x20
+
+/*
+ * leave_to_el1: offer `psci`: hand the CPU to a kernel at EL1.
  * In:       x0 entry (physical), x19 slot. Out: by ERET; x0 = context, x1-x3 = 0,
  *           EL1h, DAIF masked, MMU and caches off.
  * The word is emptied before the state says ON: only a CPU that is ON can call
  * CPU_OFF, so nobody can take this release for the next one.
  */
-	.section .text.leave, "ax"
-leave:
-	dmb	sy				// context is older than the word
+	.section .text.leave_to_el1, "ax"
+leave_to_el1:
 	msr	elr_el2, x0
 	mov	x0, #0x3c5			// EL1h, DAIF masked
 	msr	spsr_el2, x0
 	bl	open_el1
-	ldr	x1, [x19, #SLOT_RELEASED]
-	add	x1, x1, #1
-	str	x1, [x19, #SLOT_RELEASED]
 	mrs	x1, cntpct_el0
 	str	x1, [x19, #SLOT_EVENT_AT]
 	ldr	x0, [x19, #SLOT_CONTEXT]

@@ -47,6 +47,8 @@ unexpected:
 	.section .text.died, "ax"
 	.globl	died
 died:
+	mrs	x30, CurrentEL
+	tbz	x30, #3, stay			// EL1: the registers below are EL2's
 	mrs	x30, tpidr_el2
 	mrs	x0, esr_el2
 	mrs	x1, elr_el2

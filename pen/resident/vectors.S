@@ -42,3 +42,4 @@ vectors:
 	.section .doors, "ax"
 	b	arrive
 	b	adopt
+	b	come_home

@@ -26,7 +26,7 @@ from roundpen.image.payload import Payload
 from roundpen.publish import publish
 
 _WORK_SIZE = 2 * layout.TREE_MAX
-_OFFERS = (Offer.PSCI,)
+_OFFERS = (Offer.PSCI, Offer.RETURN)
 
 
 @dataclass(frozen=True)
