@@ -12,7 +12,7 @@ CONFIG_OFFSET = 0x40
 CPU_MAX = 128
 CPU_STACK = 0x2000
 
-_HEAD = struct.Struct("<6Q4IQ4I2IQ")
+_HEAD = struct.Struct("<6Q4IQ4I2IQQ")
 _MPIDR_OFFSET = _HEAD.size
 CONFIG_SIZE = _MPIDR_OFFSET + CPU_MAX * 8 + CPU_MAX
 
@@ -42,6 +42,8 @@ class Tests(IntFlag):
     """Save the 2 MiB in front of the kernel, where the pen of a wrapped kernel lies."""
     SPIN = 16384
     """No PSCI: start the secondaries through the firmware's own spin-table."""
+    RETURN = 32768
+    """No PSCI: release and return each secondary by the contract, `cycles` times."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Config:
     word: int = 0
     """The address of the boot CPU's release word, in whose row the others' lie."""
     word_stride: int = 8
+    return_entry: int = 0
+    """cpu-return-addr."""
     disabled: tuple[int, ...] = ()
 
     def pack(self) -> bytes:
@@ -75,7 +79,7 @@ class Config:
             0, self.nonce, int(self.tests), self.uart, self.gicd, self.gic_cpu,
             self.gic, len(self.mpidrs), self.rounds, self.cycles,
             self.chain, self.sve_bytes, self.sme_bytes, self.pmu_counters, self.part,
-            self.first_line, self.word_stride, self.word,
+            self.first_line, self.word_stride, self.word, self.return_entry,
         )  # fmt: skip
         mpidrs = struct.pack(f"<{CPU_MAX}Q", *self.mpidrs, *[0] * (CPU_MAX - len(self.mpidrs)))
         return head + mpidrs + bytes(number in self.disabled for number in range(CPU_MAX))

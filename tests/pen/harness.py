@@ -18,6 +18,7 @@ from types import ModuleType
 import pytest
 
 from roundpen.contract.layout import CpuState
+from roundpen.contract.layout import Offer
 from roundpen.devicetree import Tree
 from roundpen.image import payload, wrap
 from roundpen.lab import vendor
@@ -153,10 +154,11 @@ def config_for(spec: VirtSpec, tests: Tests, **changes: object) -> Config:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
-def wrapped(image: bytes, pen: bytes | None = None) -> bytes:
+def wrapped(image: bytes, pen: bytes | None = None, offer: Offer = Offer.PSCI) -> bytes:
     """The test kernel behind the pen."""
     kernel = payload.parse(image, "the test kernel")
-    return wrap.plan(kernel, pen=pen or current_pen(), name="the test kernel").render()
+    binary = pen or current_pen()
+    return wrap.plan(kernel, offer=offer, pen=binary, name="the test kernel").render()
 
 
 @cache
@@ -212,6 +214,7 @@ class Bench:
         *,
         timeout: float = 120,
         pen: bytes | None = None,
+        offer: Offer = Offer.PSCI,
         tree: Callable[[bytes], bytes] | None = None,
         image: Callable[[bytes], bytes] | None = None,
         more_files: tuple[tuple[bytes, int], ...] = (),
@@ -224,7 +227,7 @@ class Bench:
         workdir = self.folder(f"pen-{secrets.token_hex(4)}")
         what = config_for(spec, tests, **more)
         path = workdir / "wrapped.bin"
-        made = wrapped(payload_build.image(what), pen)
+        made = wrapped(payload_build.image(what), pen, offer)
         path.write_bytes(image(made) if image else made)
         arguments = vendor.arguments(spec, path, None, "", workdir, qemu=self.qemu)
         for number, (content, address) in enumerate(more_files):

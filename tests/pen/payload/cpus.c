@@ -197,6 +197,10 @@ static void work(struct cpu *me)
 		for (;;)	/* came back from CPU_OFF: never OFF, and the host is told so */
 			__asm__ volatile("wfi");
 	}
+	if (job == JOB_RETURN) {
+		me->done = me->posted;
+		go_home();
+	}
 	if (job == JOB_FEATURES)
 		run_features();
 	if (job == JOB_RACE)

@@ -86,6 +86,8 @@ static void run(u64 reserved)
 		pause_a_while();
 	if (tests & TEST_SPIN)
 		test_spin_table();
+	if (tests & TEST_RETURN)
+		test_return();
 	if (tests & TEST_CALLS)
 		test_calls(reserved);
 	if (tests & TEST_ERRORS)

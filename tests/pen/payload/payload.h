@@ -35,6 +35,7 @@ struct config {
 	u32 first_line;	/* the number of the first line that is printed */
 	u32 word_stride;	/* bytes between two CPUs' release words */
 	u64 word;	/* the boot CPU's release word */
+	u64 return_entry;	/* cpu-return-addr */
 	u64 mpidr[CPU_MAX];
 	u8 disabled[CPU_MAX];	/* 1: has to be out of service */
 };
@@ -43,7 +44,7 @@ _Static_assert(__builtin_offsetof(struct config, cpu_count) == CONFIG_CPU_COUNT,
 _Static_assert(__builtin_offsetof(struct config, mpidr) == CONFIG_MPIDR, "mpidr");
 extern struct config config;
 
-enum job { JOB_NONE, JOB_FEATURES, JOB_DIRTY_OFF, JOB_OFF, JOB_RACE, JOB_ON };
+enum job { JOB_NONE, JOB_FEATURES, JOB_DIRTY_OFF, JOB_OFF, JOB_RACE, JOB_ON, JOB_RETURN };
 
 #define FEATURES 16
 #define VIEW 24
@@ -116,6 +117,8 @@ void test_cycles(void);
 void test_race(void);
 void test_suspend(void);
 void test_spin_table(void);
+void test_return(void);
+void go_home(void) __attribute__((noreturn));
 void test_features(void);
 void run_features(void);
 void take_view(u64 number);
