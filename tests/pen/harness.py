@@ -17,8 +17,7 @@ from types import ModuleType
 
 import pytest
 
-from roundpen.contract.layout import CpuState
-from roundpen.contract.layout import Offer
+from roundpen.contract.layout import CpuState, Offer
 from roundpen.devicetree import Tree
 from roundpen.image import payload, wrap
 from roundpen.lab import vendor

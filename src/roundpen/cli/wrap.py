@@ -34,7 +34,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument(
         "--offer",
-        choices=[Offer.PSCI.name.lower()],
+        choices=[offer.name.lower() for offer in (Offer.PSCI, Offer.RETURN)],
         default=Offer.PSCI.name.lower(),
         help="what the pen offers the kernel (default: %(default)s)",
     )

@@ -108,7 +108,7 @@ class Refusal(IntEnum):
 
 REFUSAL_TEXT: dict[Refusal, str] = {
     Refusal.NONE: "",
-    Refusal.ENTRY_LEVEL: "entry level: the psci offer needs an entry at EL2",
+    Refusal.ENTRY_LEVEL: "entry level: psci needs an entry at EL2, return at EL2 or EL1",
     Refusal.NO_SECONDARIES: "no secondaries: the tree names one CPU only",
     Refusal.PSCI_PRESENT: "PSCI is already there",
     Refusal.TREE_BAD: "device tree: missing, truncated or damaged",

@@ -81,7 +81,8 @@ def plan(kernel: Payload, *, offer: Offer = Offer.PSCI, pen: bytes, name: str) -
     """
     if offer not in _OFFERS:
         raise UserError(
-            f"offer {offer.name.lower()}: this pen doesn't have it", remedy="use --offer psci"
+            f"offer {offer.name.lower()}: this pen doesn't have it",
+            remedy="use --offer psci or return",
         )
     if kernel.descriptor is not None:
         raise UserError(
