@@ -326,7 +326,8 @@ class _Judge:
             yield f"exception inside the pen: syndrome {entry.trap_syndrome:#x}"
         # A kexec returns every CPU but the one that jumps.
         jumps = 0 if entry.is_boot else self.generation
-        unplugged = self.scenario.boot_cpu_too or not entry.is_boot
+        pluggable = not self.scenario.expects.refused
+        unplugged = pluggable and (self.scenario.boot_cpu_too or not entry.is_boot)
         returned = jumps + (self.generation + 1) * self.scenario.cycles * unplugged
         if (entry.released, entry.returned) != (returned + 1, returned):
             yield (

@@ -89,21 +89,25 @@ def _generation(scenario: Scenario, cpus: int, last: bool) -> list[str]:
     return [*found, f"finish {scenario.ending.value}"]
 
 
-def expected(machine: Machine, wrap: Offer | None, *, kexec_wrapped: bool = False) -> Expectation:
+def expected(
+    machine: Machine, wrap: Offer | None, *, kexec_wrapped: bool = False, returns: bool = False
+) -> Expectation:
     """What must come of a run on `machine`, with or without the pen.
 
     Without it, a spin-table machine refuses kexec and hotplug. With it, it takes its offer,
     unless the machine is one where the pen must step aside: then all is as without.
-    `kexec_wrapped`: the kernels that are kexec'ed to are wrapped too.
+    `kexec_wrapped`: the kernels that are kexec'ed to are wrapped too. `returns`: the kernel
+    knows cpu-return-addr; to one that doesn't, the return offer changes nothing.
     """
     if wrap is None:
         return Expectation(refused=machine.spin_table)
     aside = Refusal.NONE
     if not machine.spin_table:
         aside = Refusal.PSCI_PRESENT
-    elif machine.entry_level < 2:
+    elif machine.entry_level < 2 and wrap is Offer.PSCI:
         aside = Refusal.ENTRY_LEVEL
     if aside is Refusal.NONE:
         live_pen = layout.REFUSAL_TEXT[Refusal.LIVE_PEN] if kexec_wrapped else ""
-        return Expectation(offer=wrap.name.lower(), live_pen=live_pen)
+        refused = wrap is Offer.RETURN and not returns
+        return Expectation(offer=wrap.name.lower(), refused=refused, live_pen=live_pen)
     return Expectation(refused=machine.spin_table, stepped_aside=layout.REFUSAL_TEXT[aside])
