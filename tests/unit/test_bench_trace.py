@@ -16,7 +16,8 @@ MARKS = Landmarks(entry=0x400, erets=(0x410, 0x930), poll=0x900, poll_end=0x910,
 AFFINITY_INFO = 0xC400_0004
 CPU_OFF = 0x8400_0002
 
-LDR, CBNZ_PLUS_2, WFE, B_MINUS_3 = 0xF9400260, 0xB5000040 | 2 << 5, 0xD503205F, 0x17FFFFFD
+LDR, CMP, WFE, B_MINUS_4 = 0xF9400260, 0xF100041F, 0xD503205F, 0x17FFFFFC
+B_HI_PLUS_5 = 0x54000008 | 5 << 5
 ERET, NOP = 0xD69F03E0, 0xD503201F
 
 
@@ -25,19 +26,19 @@ def code(*words: int) -> bytes:
 
 
 def test_landmarks_are_found_in_the_code_itself() -> None:
-    # cbnz at word 2 goes 6 words on (imm19 = 6: 4 | 2), the branch at word 4 back to word 1.
-    found = landmarks(code(NOP, LDR, 0xB50000C0, WFE, B_MINUS_3, NOP, NOP, NOP, ERET))
-    assert found == Landmarks(entry=0x400, erets=(32,), poll=4, poll_end=20, leave=32)
+    # b.hi at word 3 goes 5 words on, the branch at word 5 back to word 1.
+    found = landmarks(code(NOP, LDR, CMP, B_HI_PLUS_5, WFE, B_MINUS_4, NOP, NOP, ERET))
+    assert found == Landmarks(entry=0x400, erets=(32,), poll=4, poll_end=24, leave=32)
 
 
 @pytest.mark.parametrize(
     "words",
     [
         (NOP, ERET),  # no WFE
-        (LDR, 0xB50000C0, WFE, B_MINUS_3, WFE, ERET),  # two
-        (LDR, 0xB50000C0, WFE, NOP, ERET),  # no loop
-        (LDR, NOP, WFE, B_MINUS_3, ERET),  # no way out
-        (LDR, 0xB50000C0, WFE, B_MINUS_3),  # no ERET
+        (LDR, CMP, B_HI_PLUS_5, WFE, B_MINUS_4, WFE, ERET),  # two
+        (LDR, CMP, B_HI_PLUS_5, WFE, NOP, ERET),  # no loop
+        (LDR, CMP, NOP, WFE, B_MINUS_4, ERET),  # no way out
+        (LDR, CMP, B_HI_PLUS_5, WFE, B_MINUS_4),  # no ERET
     ],
 )
 def test_code_of_another_shape_is_refused(words: tuple[int, ...]) -> None:

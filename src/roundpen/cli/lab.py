@@ -40,7 +40,9 @@ def _register_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--kernel", default="debian-6.1", help="name or file (default: %(default)s)"
     )
-    parser.add_argument("--wrap", choices=["psci", "return"], help="put the pen in front, with this offer")
+    parser.add_argument(
+        "--wrap", choices=["psci", "return"], help="put the pen in front, with this offer"
+    )
     parser.add_argument("--kexec", type=int, default=0, metavar="N", help="chained kexecs")
     parser.add_argument(
         "--kexec-wrapped", action="store_true", help="kexec to the wrapped kernel, not the plain"

@@ -61,7 +61,7 @@ class Call:
 def landmarks(code: bytes) -> Landmarks:
     """Find the landmarks in the resident code itself, so that a stripped pen will do.
 
-    The park loop is `ldr; cbnz leave; wfe; b`, and the only place with a WFE. Raises
+    The park loop is `ldr; cmp; b.hi leave; wfe; b`, and the only place with a WFE. Raises
     MachineError when the code has another shape.
     """
     words = [int.from_bytes(code[at : at + 4], "little") for at in range(0, len(code) - 3, 4)]
@@ -70,12 +70,12 @@ def landmarks(code: bytes) -> Landmarks:
     if len(waits) == 1 and erets:
         (wait,) = waits
         back = _branch(words[wait + 1], wait + 1)
-        leave = _compare_branch(words[wait - 1], wait - 1)
-        if back == wait - 2 and leave is not None:
+        leave = _branch_if_higher(words[wait - 1], wait - 1)
+        if back == wait - 3 and leave is not None:
             return Landmarks(_SYNC_FROM_EL1, erets, back * 4, (wait + 2) * 4, leave * 4)
     raise MachineError(
         f"the pen's resident code: {len(waits)} WFE and {len(erets)} ERET in it, expected one "
-        "WFE in a loop of load, CBNZ, WFE, B and at least one ERET",
+        "WFE in a loop of load, compare, B.HI, WFE, B and at least one ERET",
         remedy="teach roundpen.lab.bench.trace the new shape",
     )
 
@@ -87,9 +87,9 @@ def _branch(word: int, at: int) -> int | None:
     return at + _signed(word & 0x3FFFFFF, 26)
 
 
-def _compare_branch(word: int, at: int) -> int | None:
-    """Target of `cbnz`, in words."""
-    if (word >> 24) & 0x7F != 0b0110101:
+def _branch_if_higher(word: int, at: int) -> int | None:
+    """Target of `b.hi`, in words."""
+    if word & 0xFF00001F != 0x54000008:
         return None
     return at + _signed(word >> 5 & 0x7FFFF, 19)
 
