@@ -126,7 +126,7 @@ def test_node_of_a_pen_that_is_not_there(bench: Bench, address: int) -> None:
 def test_unknown_offer(bench: Bench) -> None:
     def other_offer(image: bytes) -> bytes:
         at = DESCRIPTOR_OFFSET + 0x0C
-        return image[:at] + Offer.RETURN.to_bytes(4, "little") + image[at + 4 :]
+        return image[:at] + (max(Offer) + 1).to_bytes(4, "little") + image[at + 4 :]
 
     outcome = bench.on_pen(VirtSpec(), Tests.FRONT, image=other_offer)
     only_the_reason_was_added(outcome, Refusal.OFFER_UNKNOWN)
