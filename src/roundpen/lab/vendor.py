@@ -11,6 +11,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +36,17 @@ QEMU = ("qemu-system-aarch64",)
 _DUMP_TIMEOUT = 60
 
 
+class Fault(Enum):
+    """What is wrong with a CPU that says it can be returned, or can't."""
+
+    NO_ENTRY = "has no cpu-return-addr"
+    ZERO_ENTRY = "has a cpu-return-addr of 0"
+    ODD_ENTRY = "has a cpu-return-addr that is not aligned to 4 bytes"
+    ODD_WORD = "has a release word that is not aligned to 8 bytes"
+    SHARED_WORD = "polls the word of the CPU before it"
+    RAM_WORD = "polls a word in ordinary RAM"
+
+
 @dataclass(frozen=True)
 class VirtSpec:
     """One spin-table machine. CPUs are numbered in QEMU's order; 0 is the boot CPU.
@@ -47,6 +59,10 @@ class VirtSpec:
     memory. thread: QEMU's CPUs share one host thread, or have one each. Shared is the better
     default: CPUs that spin yield to each other, where on threads of their own they burn the
     others' time, and a busy host was seen to keep one away from the gather for half a second.
+    returns: the firmware
+    takes CPUs back (the return contract). faulty: (CPU, what is wrong with its return).
+    no_receipt: CPUs that come home and never say so. late_receipt: (CPU, seconds between its
+    coming home and its saying so).
     """
 
     cpus: int = 4
@@ -62,6 +78,10 @@ class VirtSpec:
     other_level: tuple[int, ...] = ()
     mte: bool = False
     thread: Literal["single", "multi"] = "single"
+    returns: bool = False
+    faulty: tuple[tuple[int, Fault], ...] = ()
+    no_receipt: tuple[int, ...] = ()
+    late_receipt: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what QEMU or the firmware could not do. Raises UserError."""
@@ -97,7 +117,24 @@ class VirtSpec:
 
     def word(self, number: int) -> int:
         """The address of the release word of CPU `number`."""
-        return params.word_address(0 if self.words == "shared" else number)
+        index = 0 if self.words == "shared" else number
+        if not self.returns:
+            return params.word_address(index)
+        fault = self.fault(number)
+        if fault is Fault.RAM_WORD:
+            return self.ram_words + number * params.OWN_WORD_STRIDE
+        if fault is Fault.SHARED_WORD:
+            index -= 1
+        return params.own_word_address(index) + (4 if fault is Fault.ODD_WORD else 0)
+
+    @property
+    def ram_words(self) -> int:
+        """Where release words in ordinary RAM lie: a page that only /memreserve/ keeps."""
+        return RAM + self.memory_mib * 2**20 - 0x1_0000
+
+    def fault(self, number: int) -> Fault | None:
+        """What is wrong with the return of CPU `number`."""
+        return dict(self.faulty).get(number)
 
 
 def machine_arguments(spec: VirtSpec) -> list[str]:
@@ -134,24 +171,55 @@ def vendor_tree(raw: bytes, spec: VirtSpec, command_line: str, initrd_size: int 
             continue
         tree.set_text(path, "enable-method", "spin-table")
         tree.set_u64(path, "cpu-release-addr", spec.word(number))
+        if spec.returns and spec.fault(number) is not Fault.NO_ENTRY:
+            tree.set_u64(path, "cpu-return-addr", _return_entry(spec.fault(number)))
     tree.set_text("/chosen", "bootargs", command_line)
     if initrd_size:
         tree.set_u64("/chosen", "linux,initrd-start", INITRD_ADDRESS)
         tree.set_u64("/chosen", "linux,initrd-end", INITRD_ADDRESS + initrd_size)
-    tree.reserve(params.VENDOR_BASE, params.VENDOR_SIZE)
+    _reserve(tree, spec)
     return tree.to_bytes()
+
+
+def _return_entry(fault: Fault | None) -> int:
+    if fault is Fault.ZERO_ENTRY:
+        return 0
+    return params.RETURN_ENTRY + (2 if fault is Fault.ODD_ENTRY else 0)
+
+
+def _reserve(tree: Tree, spec: VirtSpec) -> None:
+    """Keep the kernel out of the firmware's RAM; where CPUs come home, not even mapped."""
+    if not spec.returns:
+        tree.reserve(params.VENDOR_BASE, params.VENDOR_SIZE)
+        return
+    parent = "/reserved-memory"
+    node = f"{parent}/vendor@{params.VENDOR_BASE:x}"
+    tree.add_node(parent)
+    for name in ("#address-cells", "#size-cells"):
+        tree.set(parent, name, (2).to_bytes(4, "big"))
+    tree.set(parent, "ranges", b"")
+    tree.add_node(node)
+    span = params.VENDOR_BASE.to_bytes(8, "big") + params.VENDOR_SIZE.to_bytes(8, "big")
+    tree.set(node, "reg", span)
+    tree.set(node, "no-map", b"")
+    if any(fault is Fault.RAM_WORD for _, fault in spec.faulty):
+        tree.reserve(spec.ram_words, 0x1_0000)
 
 
 def parameters(spec: VirtSpec) -> bytes:
     """The firmware's parameter block for this machine."""
-    delays = dict(spec.late)
+    delays, receipts = dict(spec.late), dict(spec.late_receipt)
     cpus = [
         params.Cpu(
             mpidr=spec.mpidr(number),
-            word=0 if spec.words == "shared" else number,
+            word=spec.word(number),
             delay_us=round(delays.get(number, 0) * 1_000_000),
             absent=number in spec.absent,
             other_level=number in spec.other_level,
+            returns=spec.returns and spec.fault(number) is not Fault.ODD_WORD,
+            receipt_us=(
+                None if number in spec.no_receipt else round(receipts.get(number, 0) * 1_000_000)
+            ),
         )
         for number in range(spec.cpus)
     ]

@@ -135,6 +135,7 @@ u64 el3_prepare(struct entry *entry, u32 number)
 	vector_grants();
 	debug_grants();
 	entry->ticks = entry->delay_us * READ(cntfrq_el0) / 1000000;
+	entry->receipt_ticks = entry->receipt_us * READ(cntfrq_el0) / 1000000;
 	if (params->gic == 3)
 		gic3_hand_over(params, number == 0, has_el2);
 	else

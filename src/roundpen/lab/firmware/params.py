@@ -26,12 +26,20 @@ WORD_STRIDE = 8
 """Release words lie side by side, as they do at 0xd8 on a Raspberry Pi."""
 BLOCK_SIZE = WORDS_OFFSET + CPU_MAX * WORD_STRIDE
 
+RETURN_ENTRY = VENDOR_BASE + 0x40
+"""Where CPUs come home, if the firmware takes them back."""
+OWN_WORDS_OFFSET = 0x1_0000
+OWN_WORD_STRIDE = 0x100
+"""Release words that carry a receipt: each alone in its cache writeback granule."""
+
 MAGIC = b"RNDVENDR"
 FLAG_ABSENT_BIT = 0
 FLAG_OTHER_LEVEL_BIT = 1
+FLAG_RETURNS_BIT = 2
+FLAG_NO_RECEIPT_BIT = 3
 
 _HEAD = struct.Struct("<8sQQQQIIII")
-_ENTRY = struct.Struct("<QQQQI28x")
+_ENTRY = struct.Struct("<QQQQI4xQQ8x")
 
 _HEADER_NAMES: dict[str, int] = {
     "VENDOR_BASE": VENDOR_BASE,
@@ -42,6 +50,8 @@ _HEADER_NAMES: dict[str, int] = {
     "ENTRY_SIZE": ENTRY_SIZE,
     "FLAG_ABSENT_BIT": FLAG_ABSENT_BIT,
     "FLAG_OTHER_LEVEL_BIT": FLAG_OTHER_LEVEL_BIT,
+    "FLAG_RETURNS_BIT": FLAG_RETURNS_BIT,
+    "FLAG_NO_RECEIPT_BIT": FLAG_NO_RECEIPT_BIT,
     "PARAMS_IMAGE": 0x08,
     "PARAMS_TREE": 0x10,
     "PARAMS_CPU_COUNT": 0x30,
@@ -49,6 +59,7 @@ _HEADER_NAMES: dict[str, int] = {
     "ENTRY_WORD": 0x08,
     "ENTRY_TICKS": 0x18,
     "ENTRY_FLAGS": 0x20,
+    "ENTRY_RECEIPT_TICKS": 0x30,
 }
 
 
@@ -56,9 +67,11 @@ _HEADER_NAMES: dict[str, int] = {
 class Cpu:
     """One CPU as the firmware sees it.
 
-    mpidr: affinity bits only. word: the index of its release word. delay_us: how long it takes
-    to obey the word, in microseconds. absent: it never looks. other_level: it leaves for the
-    exception level (of 1 and 2) that the boot CPU does not get.
+    mpidr: affinity bits only. word: the address of its release word. delay_us: how long it
+    takes to obey the word, in microseconds. absent: it never looks. other_level: it leaves for
+    the exception level (of 1 and 2) that the boot CPU does not get. returns: its release word
+    follows the return contract. receipt_us: how long it is home before it writes the receipt;
+    None: it never does.
     """
 
     mpidr: int
@@ -66,6 +79,18 @@ class Cpu:
     delay_us: int = 0
     absent: bool = False
     other_level: bool = False
+    returns: bool = False
+    receipt_us: int | None = 0
+
+    @property
+    def flags(self) -> int:
+        """The flag bits of its entry."""
+        return (
+            self.absent << FLAG_ABSENT_BIT
+            | self.other_level << FLAG_OTHER_LEVEL_BIT
+            | self.returns << FLAG_RETURNS_BIT
+            | (self.receipt_us is None) << FLAG_NO_RECEIPT_BIT
+        )
 
 
 def header() -> str:
@@ -80,6 +105,11 @@ def word_address(index: int) -> int:
     return VENDOR_PARAMS + WORDS_OFFSET + index * WORD_STRIDE
 
 
+def own_word_address(index: int) -> int:
+    """Where release word `index` lies, if it follows the return contract."""
+    return VENDOR_PARAMS + OWN_WORDS_OFFSET + index * OWN_WORD_STRIDE
+
+
 def block(
     cpus: Sequence[Cpu],
     *,
@@ -92,14 +122,18 @@ def block(
 ) -> bytes:
     """The bytes to load at VENDOR_PARAMS, release words (all 0) included.
 
+    Loaded again at every reset of the machine, they also take back what was released before.
     `image`, `tree`, `gicd` and `gic_cpu` are addresses; cpus[0] is the boot CPU.
     """
     head = _HEAD.pack(MAGIC, image, tree, gicd, gic_cpu, gic, entry_level, len(cpus), 0)
-    out = bytearray(BLOCK_SIZE)
+    returning = any(cpu.returns for cpu in cpus)
+    end = OWN_WORDS_OFFSET + CPU_MAX * OWN_WORD_STRIDE if returning else BLOCK_SIZE
+    out = bytearray(end)
     out[: len(head)] = head
     for number, cpu in enumerate(cpus):
-        flags = cpu.absent << FLAG_ABSENT_BIT | cpu.other_level << FLAG_OTHER_LEVEL_BIT
-        packed = _ENTRY.pack(cpu.mpidr, word_address(cpu.word), cpu.delay_us, 0, flags)
+        packed = _ENTRY.pack(
+            cpu.mpidr, cpu.word, cpu.delay_us, 0, cpu.flags, cpu.receipt_us or 0, 0
+        )
         at = ENTRIES_OFFSET + number * ENTRY_SIZE
         out[at : at + ENTRY_SIZE] = packed
     return bytes(out)

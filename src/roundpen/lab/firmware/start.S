@@ -67,26 +67,24 @@ in_ram:
 /*
  * in: x0 = this CPU's entry. EL2 or EL1 non-secure, MMU off, DAIF masked.
  * The loop that boards have: it never clears the word, so a CPU that comes
- * back here leaves again at once.
+ * back here leaves again at once. A board may misalign a word: without an MMU
+ * no single load would do.
  */
 	.globl	spin
 spin:
 	ldr	w1, [x0, #ENTRY_FLAGS]
 	tbnz	w1, #FLAG_ABSENT_BIT, sleep
+	tbnz	w1, #FLAG_RETURNS_BIT, park
 	ldr	x1, [x0, #ENTRY_WORD]
 1:	wfe
-	ldr	x2, [x1]
+	ldp	w2, w3, [x1]
+	orr	x2, x2, x3, lsl #32
 	cbz	x2, 1b
+	.globl	leave
+leave:
 	ldr	x3, [x0, #ENTRY_TICKS]
 	cbz	x3, 3f
-	isb
-	mrs	x4, cntpct_el0
-2:	yield
-	isb
-	mrs	x5, cntpct_el0
-	sub	x5, x5, x4
-	cmp	x5, x3
-	b.lo	2b
+	bl	wait
 3:	mov	x4, x2
 	mov	x0, #0
 	mov	x1, #0
@@ -94,12 +92,27 @@ spin:
 	mov	x3, #0
 	br	x4
 
+/* in: x3 = ticks to let pass. Clobbers x4, x5. */
+	.globl	wait
+wait:
+	isb
+	mrs	x4, cntpct_el0
+1:	yield
+	isb
+	mrs	x5, cntpct_el0
+	sub	x5, x5, x4
+	cmp	x5, x3
+	b.lo	1b
+	ret
+
+	.globl	sleep
 sleep:
 	wfi
 	b	sleep
 
-/* Any exception at EL3 is a mistake in this firmware: stop where a debugger sees it. */
+/* Any exception in this firmware is a mistake in it: stop where a debugger sees it. */
 	.balign	0x800
+	.globl	vectors
 vectors:
 	.rept	16
 	.balign	0x80

@@ -29,7 +29,10 @@ struct entry {
 	u64 delay_us;	/* between seeing the word and obeying it */
 	u64 ticks;	/* the same, written by the CPU itself */
 	u32 flags;
-	u32 pad[7];
+	u32 pad;
+	u64 receipt_us;	/* between coming home and saying so */
+	u64 receipt_ticks;
+	u64 pad2;
 };
 
 _Static_assert(__builtin_offsetof(struct params, image) == PARAMS_IMAGE, "params.image");
@@ -39,6 +42,7 @@ _Static_assert(__builtin_offsetof(struct entry, mpidr) == ENTRY_MPIDR, "entry.mp
 _Static_assert(__builtin_offsetof(struct entry, word) == ENTRY_WORD, "entry.word");
 _Static_assert(__builtin_offsetof(struct entry, ticks) == ENTRY_TICKS, "entry.ticks");
 _Static_assert(__builtin_offsetof(struct entry, flags) == ENTRY_FLAGS, "entry.flags");
+_Static_assert(__builtin_offsetof(struct entry, receipt_ticks) == ENTRY_RECEIPT_TICKS, "receipt");
 _Static_assert(sizeof(struct entry) == ENTRY_SIZE, "entry");
 
 u64 el3_prepare(struct entry *entry, u32 number);
