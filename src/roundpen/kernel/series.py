@@ -2,7 +2,7 @@
 """The patch series of the return contract: onto a kernel tree, and checked.
 
 The series live in the project's folder kernel/, one sub-folder per kernel line, in the format
-of `git format-patch`; a wheel carries them as package data under the same name.
+of `git format-patch`. They are GPL-2.0-only, and a wheel does not carry them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from roundpen.errors import MachineError, UserError, reason_of
 
 _HERE = Path(__file__).resolve()
-_PLACES = (_HERE.parent / "series", _HERE.parents[3] / "kernel")
+_PLACE = _HERE.parents[3] / "kernel"
 _LIMIT = 600
 _FAILED = re.compile(r"^(?:Hunk #(\d+) FAILED at (\d+)|.*error: patch failed: (\S+):(\d+))")
 
@@ -47,16 +47,15 @@ def lines() -> dict[str, Series]:
 
     Raises MachineError when the project's patches are missing.
     """
-    for place in _PLACES:
-        found = {
-            folder.name: Series(folder.name, tuple(sorted(folder.glob("*.patch"))))
-            for folder in place.glob("[0-9]*.[0-9]*")
-        }
-        if found:
-            return dict(sorted(found.items(), key=lambda one: _number(one[0]), reverse=True))
+    found = {
+        folder.name: Series(folder.name, tuple(sorted(folder.glob("*.patch"))))
+        for folder in _PLACE.glob("[0-9]*.[0-9]*")
+    }
+    if found:
+        return dict(sorted(found.items(), key=lambda one: _number(one[0]), reverse=True))
     raise MachineError(
-        f"no patch series in {' or '.join(map(str, _PLACES))}",
-        remedy="install roundpen again, or run it from its source tree",
+        f"no patch series in {_PLACE}",
+        remedy="run roundpen from its source tree: a wheel carries no patches",
     )
 
 

@@ -59,10 +59,9 @@ class VirtSpec:
     memory. thread: QEMU's CPUs share one host thread, or have one each. Shared is the better
     default: CPUs that spin yield to each other, where on threads of their own they burn the
     others' time, and a busy host was seen to keep one away from the gather for half a second.
-    returns: the firmware
-    takes CPUs back (the return contract). faulty: (CPU, what is wrong with its return).
-    no_receipt: CPUs that come home and never say so. late_receipt: (CPU, seconds between its
-    coming home and its saying so).
+    returns: the firmware takes CPUs back (the return contract). faulty: (CPU, what is wrong with
+    its return). no_receipt: CPUs that come home and never say so. late_receipt: (CPU, seconds
+    between its coming home and its saying so).
     """
 
     cpus: int = 4
