@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from roundpen.errors import MachineError, UserError
 from roundpen.image.inspect import inspect
+from tests.pen.harness import pen_build
 
 PEN = Path(__file__).parents[2] / "pen"
 
@@ -20,12 +20,7 @@ PEN = Path(__file__).parents[2] / "pen"
 @pytest.fixture(scope="module")
 def build() -> ModuleType:
     """pen/build.py, which belongs to no package."""
-    spec = importlib.util.spec_from_file_location("pen_build", PEN / "build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return pen_build()
 
 
 def test_two_builds_in_different_places_give_the_same_bytes(

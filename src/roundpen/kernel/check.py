@@ -14,7 +14,7 @@ from pathlib import Path
 
 from roundpen import cache
 from roundpen.errors import MachineError, UserError
-from roundpen.kernel import series, trimmed
+from roundpen.kernel import series, tool, trimmed
 
 BINDING = "Documentation/devicetree/bindings/arm/cpus.yaml"
 _LIMIT = 3600
@@ -130,19 +130,5 @@ def _build(tree: Path, objects: Path, one: Path) -> Finding:
 
 
 def _run(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command,
-            cwd=folder,
-            env=trimmed.environment(os.environ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=_LIMIT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MachineError(
-            f"{command[0]}: cannot be run: {error}", remedy=f"install {command[0]}"
-        ) from error
+    environment = trimmed.environment(os.environ)
+    return tool.run(command, folder, limit=_LIMIT, environment=environment)

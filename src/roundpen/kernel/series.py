@@ -7,16 +7,14 @@ of `git format-patch`. They are GPL-2.0-only, and a wheel does not carry them.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from roundpen.errors import MachineError, UserError, reason_of
+from roundpen.kernel import tool
 
 _HERE = Path(__file__).resolve()
 _PLACE = _HERE.parents[3] / "kernel"
@@ -149,29 +147,10 @@ def apply(tree: Path, file: Path) -> str | None:
     """Apply one patch file to `tree`; why it does not fit, or None."""
     command = ["patch", "-p1", "--forward", "--batch", "--no-backup-if-mismatch",
                "--reject-file=-", "-d", str(tree), "-i", str(file)]  # fmt: skip
-    done = _run(command)
+    done = tool.run(command, limit=_LIMIT)
     if done.returncode == 0:
         return None
     return failed_hunk(done.stdout) or done.stdout.strip()[-300:]
-
-
-def _run(command: Sequence[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command,
-            cwd=folder,
-            env={**os.environ, "LC_ALL": "C"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=_LIMIT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MachineError(
-            f"{command[0]}: cannot be run: {error}", remedy=f"install {command[0]}"
-        ) from error
 
 
 def _number(line: str) -> tuple[int, ...]:
