@@ -30,31 +30,46 @@ static void release_all(uint64_t reserved, const struct board *board)
 	__asm__ volatile("dsb sy\n\tsev" ::: "memory");
 }
 
-static uint32_t missing(uint64_t reserved, const struct board *board)
+static bool is_missing(uint64_t reserved, const struct board *board, uint32_t number)
 {
-	uint32_t count = 0;
-
-	for (uint32_t number = 0; number < board->cpu_count; number++)
-		if (number != board->boot_cpu && !board->cpus[number].out_of_use &&
-		    slot_at(reserved, number)->state == STATE_ABSENT)
-			count++;
-	return count;
+	return number != board->boot_cpu && !board->cpus[number].out_of_use &&
+	       slot_at(reserved, number)->state == STATE_ABSENT;
 }
 
-/* Wait until all are there, or until nobody came for PATIENCE_MS. */
+/* When the last CPU came, by its own account; `began` when none has. */
+static uint64_t last_arrival(uint64_t reserved, const struct board *board, uint64_t began)
+{
+	uint64_t last = began;
+
+	for (uint32_t number = 0; number < board->cpu_count; number++) {
+		uint64_t arrived = slot_at(reserved, number)->arrived_at;
+
+		if (number != board->boot_cpu && arrived > last)
+			last = arrived;
+	}
+	return last;
+}
+
+/*
+ * Wait until all are there, or until nobody came for PATIENCE_MS. Each CPU is
+ * waited for in turn, so that all of it takes a time proportional to their number.
+ */
 static void wait_for_all(uint64_t reserved, const struct board *board)
 {
 	uint64_t patience = ticks_per_second() / 1000 * PATIENCE_MS;
-	uint64_t last_arrival = now();
-	uint32_t still_missing = missing(reserved, board);
+	uint64_t since = now();
 
-	while (still_missing && now() - last_arrival < patience) {
-		uint32_t count = missing(reserved, board);
+	for (uint32_t number = 0; number < board->cpu_count; number++) {
+		while (is_missing(reserved, board, number)) {
+			if (now() - since >= patience) {
+				uint64_t last = last_arrival(reserved, board, since);
 
-		if (count < still_missing)
-			last_arrival = now();
-		still_missing = count;
-		__asm__ volatile("yield" ::: "memory");
+				if (last == since)
+					return;
+				since = last;
+			}
+			__asm__ volatile("yield" ::: "memory");
+		}
 	}
 }
 
