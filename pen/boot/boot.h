@@ -97,6 +97,7 @@ uint32_t survey(const void *tree, uint64_t own_mpidr, struct board *board);
 uint32_t find_live_pen(const void *tree, uint64_t level, uint64_t *live_pen);
 struct memory_check check_memory(const void *tree, struct range reserved, struct range work);
 int cells_of(const void *tree, int node, const char *name, int otherwise);
+bool bus_cells(const void *tree, int node, int cells[2]);
 uint64_t read_cells(const void *value, int cells);
 bool has_string(const void *tree, int node, const char *property, const char *string);
 bool next_with_ancestors(const void *tree, struct lineage *lineage);

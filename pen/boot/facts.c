@@ -16,6 +16,14 @@ int cells_of(const void *tree, int node, const char *name, int otherwise)
 	return (int)fdt32_ld(value);
 }
 
+/* How wide addresses and sizes are below `node`; false unless both are one or two cells. */
+bool bus_cells(const void *tree, int node, int cells[2])
+{
+	cells[0] = cells_of(tree, node, "#address-cells", 2);
+	cells[1] = cells_of(tree, node, "#size-cells", 1);
+	return cells[0] >= 1 && cells[0] <= 2 && cells[1] >= 1 && cells[1] <= 2;
+}
+
 uint64_t read_cells(const void *value, int cells)
 {
 	const fdt32_t *cell = value;

@@ -113,20 +113,6 @@ size_t strlen(const char *string)
 	return strnlen(string, SIZE_MAX);
 }
 
-int strcmp(const char *a, const char *b)
-{
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return (uint8_t)*a - (uint8_t)*b;
-}
-
-char *strchr(const char *string, int value)
-{
-	return memchr(string, value, strlen(string) + 1);
-}
-
 char *strrchr(const char *string, int value)
 {
 	char *last = NULL;

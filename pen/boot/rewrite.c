@@ -74,13 +74,11 @@ static void node_name(char *name, uint64_t address)
 
 uint32_t reserve_region(void *tree, uint64_t reserved)
 {
-	int cells[2] = {cells_of(tree, 0, "#address-cells", 2), cells_of(tree, 0, "#size-cells", 1)};
 	char name[sizeof(NODE_NAME) + 1 + 16];
 	fdt32_t reg[4];
-	int parent, node, used;
+	int cells[2], parent, node, used;
 
-	if (cells[0] < 1 || cells[0] > 2 || cells[1] < 1 || cells[1] > 2 ||
-	    (cells[0] == 1 && reserved >> 32))
+	if (!bus_cells(tree, 0, cells) || (cells[0] == 1 && reserved >> 32))
 		return REFUSAL_CELLS_BAD;
 	parent = reserved_memory(tree, cells);
 	if (parent < 0)

@@ -148,12 +148,11 @@ static bool is_live(uint64_t reserved, uint64_t level)
 
 uint32_t find_live_pen(const void *tree, uint64_t level, uint64_t *live_pen)
 {
-	int root[2] = {cells_of(tree, 0, "#address-cells", 2), cells_of(tree, 0, "#size-cells", 1)};
-	int parent = fdt_path_offset(tree, "/reserved-memory");
+	int root[2], parent = fdt_path_offset(tree, "/reserved-memory");
 	int cells = parent < 0 ? 0 : cells_of(tree, parent, "#address-cells", 2);
 	int node;
 
-	if (cells < 1 || cells > 2 || root[0] < 1 || root[0] > 2 || root[1] < 1 || root[1] > 2)
+	if (cells < 1 || cells > 2 || !bus_cells(tree, 0, root))
 		return REFUSAL_NONE;
 	fdt_for_each_subnode(node, tree, parent) {
 		int length;
@@ -186,11 +185,7 @@ static bool is_reserved(const void *tree, struct range wanted)
 		    overlap((struct range){start, start + size}, wanted))
 			return true;
 	}
-	if (parent < 0)
-		return false;
-	cells[0] = cells_of(tree, parent, "#address-cells", 2);
-	cells[1] = cells_of(tree, parent, "#size-cells", 1);
-	if (cells[0] < 1 || cells[0] > 2 || cells[1] < 1 || cells[1] > 2)
+	if (parent < 0 || !bus_cells(tree, parent, cells))
 		return false;
 	fdt_for_each_subnode(node, tree, parent)
 		if (any_range(tree, node, cells, wanted, false))
@@ -230,11 +225,11 @@ static uint32_t check_range(const void *tree, int cells[2], struct range wanted,
  */
 struct memory_check check_memory(const void *tree, struct range reserved, struct range work)
 {
-	int cells[2] = {cells_of(tree, 0, "#address-cells", 2), cells_of(tree, 0, "#size-cells", 1)};
 	struct memory_check check = {REFUSAL_CELLS_BAD, REFUSAL_CELLS_BAD};
+	int cells[2];
 	bool in_ram;
 
-	if (cells[0] < 1 || cells[0] > 2 || cells[1] < 1 || cells[1] > 2)
+	if (!bus_cells(tree, 0, cells))
 		return check;
 	in_ram = is_ram(tree, cells, (struct range){reserved.start, work.end});
 	check.reserved = check_range(tree, cells, reserved, in_ram);

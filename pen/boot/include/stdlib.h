@@ -3,8 +3,4 @@
 #ifndef ROUNDPEN_STDLIB_H
 #define ROUNDPEN_STDLIB_H
 
-#include <stddef.h>
-
-unsigned long strtoul(const char *string, char **end, int base);
-
 #endif

@@ -12,8 +12,6 @@ int memcmp(const void *a, const void *b, size_t size);
 void *memchr(const void *where, int value, size_t size);
 size_t strlen(const char *string);
 size_t strnlen(const char *string, size_t limit);
-int strcmp(const char *a, const char *b);
-char *strchr(const char *string, int value);
 char *strrchr(const char *string, int value);
 
 #endif
