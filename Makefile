@@ -25,6 +25,7 @@ demo:
 test:
 	@scripts/setup dev lab kernel
 	$(PYTEST) tests/unit
+	$(PYTEST) -n 2 --dist worksteal tests/proof
 	$(PYTEST) -n 2 --dist worksteal tests/pen
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The proof's verdicts, its mutants and its counterexamples for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from roundpen.proof.catalogue import Catalogue, Mutant, Setting
+from roundpen.proof.prove import Verdict
+from roundpen.proof.trail import Timeline, as_text
+
+
+def table(verdicts: Sequence[Verdict]) -> Table:
+    """One row per search."""
+    result = Table("what", "clauses", "without", "outcome", "", "states", "CPU s", "MiB")
+    for column in (5, 6, 7):
+        result.columns[column].justify = "right"
+    for verdict in verdicts:
+        found = verdict.run
+        subject = verdict.subject
+        result.add_row(
+            subject.name,
+            " ".join(subject.clauses) if isinstance(subject, Mutant) else "all",
+            subject.without if isinstance(subject, Mutant) else f"nothing: {subject.title}",
+            verdict.outcome,
+            "as expected" if verdict.as_expected else "NOT AS EXPECTED",
+            f"{found.search.states:,}",
+            f"{found.cpu_seconds:.1f}",
+            f"{found.peak_bytes / 2**20:.0f}",
+            style=None if verdict.as_expected else "red",
+        )
+    return result
+
+
+def headline(verdicts: Sequence[Verdict]) -> str:
+    """All of it in one line."""
+    proofs = [v for v in verdicts if isinstance(v.subject, Setting)]
+    mutants = [v for v in verdicts if isinstance(v.subject, Mutant)]
+    held = sum(v.run.search.exhaustive for v in proofs)
+    fallen = sum(bool(v.run.violates) for v in mutants)
+    wrong = sum(not v.as_expected for v in verdicts)
+    states = sum(v.run.search.states for v in verdicts)
+    return (
+        f"{held} of {len(proofs)} settings hold; {fallen} of {len(mutants)} mutants yield a "
+        f"counterexample; {states:,} states; "
+        + (f"{wrong} NOT AS EXPECTED" if wrong else "all as expected")
+    )
+
+
+def as_json(verdicts: Sequence[Verdict]) -> list[dict[str, object]]:
+    """Plain values, one object per search."""
+    return [_verdict(verdict) for verdict in verdicts]
+
+
+def _verdict(verdict: Verdict) -> dict[str, object]:
+    run, subject = verdict.run, verdict.subject
+    return {
+        "name": subject.name,
+        "kind": "mutant" if isinstance(subject, Mutant) else "proof",
+        "clauses": list(subject.clauses) if isinstance(subject, Mutant) else [],
+        "model": run.task.model.name,
+        "cpus": run.task.cpus,
+        "switches": sorted(run.task.switches),
+        "outcome": verdict.outcome,
+        "as_expected": verdict.as_expected,
+        "exhaustive": run.search.exhaustive,
+        "cut_short": run.search.cut_short or None,
+        "states": run.search.states,
+        "transitions": run.search.transitions,
+        "depth": run.search.depth,
+        "cpu_seconds": round(run.cpu_seconds, 2),
+        "wall_seconds": round(run.wall_seconds, 2),
+        "peak_bytes": run.peak_bytes,
+        "counterexample": None if run.timeline is None else timeline_as_json(run.timeline),
+    }
+
+
+def timeline_as_json(timeline: Timeline) -> dict[str, object]:
+    """A counterexample as plain values."""
+    return {
+        "model": timeline.model,
+        "lanes": list(timeline.lanes),
+        "steps": [
+            {"line": step.line, "lane": timeline.lanes[step.lane], "text": step.text}
+            for step in timeline.steps
+        ],
+        "cycle": timeline.cycle,
+        "violated": timeline.violated,
+    }
+
+
+def counterexample(verdict: Verdict) -> str:
+    """One mutant: what it lacks, and step by step what comes of it."""
+    subject, run = verdict.subject, verdict.run
+    head = [f"{subject.name}: {verdict.outcome}"]
+    if isinstance(subject, Mutant):
+        head.append(f"without: {subject.without} ({', '.join(subject.clauses)})")
+        if subject.then:
+            head.append(f"so:      {subject.then}")
+    head.append(
+        f"{run.task.model.file}, {run.task.cpus} CPUs and one that asks: "
+        f"{run.search.states:,} states, {run.cpu_seconds:.1f} s of CPU time"
+    )
+    if run.timeline is None:
+        return "\n".join(head)
+    return "\n".join([*head, "", as_text(run.timeline)])
+
+
+def listing(catalogue: Catalogue) -> Table:
+    """The mutants, by model."""
+    result = Table("mutant", "model", "clauses", "without", "what goes wrong")
+    for entry in catalogue.mutants.values():
+        then = entry.then or "nothing: not needed by any property of the model"
+        result.add_row(entry.name, entry.setting.name, " ".join(entry.clauses), entry.without, then)
+    return result
+
+
+def document(catalogue: Catalogue) -> str:
+    """The tables of docs/proof.md, as Markdown."""
+    lines = ["<!-- table: settings -->", "| setting | model | what it is |", "|---|---|---|"]
+    lines += [f"| {s.name} | `{s.model.file}` | {s.title} |" for s in catalogue.settings.values()]
+    lines += ["", "<!-- table: mutants -->"]
+    lines += ["| clause | mutant | setting | without | what goes wrong | violated |"]
+    lines += ["|---|---|---|---|---|---|"]
+    lines += [_row(entry) for entry in catalogue.mutants.values()]
+    return "\n".join(lines) + "\n"
+
+
+def _row(entry: Mutant) -> str:
+    violated = entry.setting.model.properties.get(entry.violates)
+    cells = (
+        " ".join(entry.clauses),
+        entry.name,
+        entry.setting.name,
+        entry.without,
+        entry.then or "nothing",
+        violated or "none: **not needed here**",
+    )
+    return "| " + " | ".join(cells) + " |"
