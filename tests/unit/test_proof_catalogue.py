@@ -8,7 +8,7 @@ import re
 import pytest
 
 from roundpen.proof import catalogue
-from roundpen.proof.catalogue import WAITS, Model
+from roundpen.proof.catalogue import STARVES, WAITS, Model
 from roundpen.report import proof as report
 from tests.unit.test_docs import DOCS
 
@@ -34,10 +34,32 @@ def test_every_switch_is_in_its_model(model: Model) -> None:
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_every_property_has_a_check_and_a_mutant_that_violates_it(model: Model) -> None:
     checked = set(re.findall(r'VIOLATED\("!%d %d (.+?)\\n"', source(model)))
-    named = {words for name, words in model.properties.items() if name != WAITS}
+    named = {words for name, words in model.properties.items() if name not in (WAITS, STARVES)}
     assert checked == named
+    assert (STARVES in model.properties) == ("ltl nobody_starves" in source(model))
     violated = {entry.violates for entry in ALL.mutants.values() if entry.setting.model == model}
     assert violated - {""} == set(model.properties)
+
+
+def clause_numbers() -> set[str]:
+    text = (DOCS / "contract.md").read_text(encoding="utf-8")
+    return set(re.findall(r"^- \*\*([A-Z]\d+)\*\* ", text, re.M))
+
+
+def test_every_clause_of_the_contract_is_accounted_for() -> None:
+    numbers = clause_numbers()
+    if not numbers:
+        pytest.skip("docs/contract.md has no numbered clauses yet")
+    used = {
+        clause
+        for entry in ALL.mutants.values()
+        if entry.setting.model.name == "return"
+        for clause in entry.clauses
+    }
+    text = (DOCS / "proof.md").read_text(encoding="utf-8")
+    outside = set(re.findall(r"^\| ([A-Z]\d+) \|", text.split("<!-- table: outside -->")[1], re.M))
+    assert used | outside == numbers
+    assert not used & outside
 
 
 def test_mutants_are_complete() -> None:

@@ -11,37 +11,39 @@ import functools
 import importlib.resources
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from typing import Any
 
 from roundpen.errors import UserError
 
-NAMES = ("return",)
+NAMES = ("return", "psci", "lock", "gather")
 """The models, in the order in which they are searched and listed."""
 WAITS = "waits"
 """The name of the property that is violated when nothing can happen and somebody still waits."""
+STARVES = "starves"
+"""The name of the property that is violated when others go on and somebody waits for ever."""
 
 
 @dataclass(frozen=True)
 class Model:
     """A Promela model.
 
-    `cpus` and `deep_cpus` are how many CPUs come and go in the default and in the deep search.
+    `cpus` and `deep_cpus` are how many CPUs there are in the default and in the deep search of a
+    setting, `mutant_cpus` how many in that of a mutant that does not need more.
     `lanes` are the columns of a timeline behind those of the CPUs, which are numbered from
-    `first_cpu`. `properties`: by name, in words. `fair`: it is searched for cycles in which
-    somebody waits for ever, under weak fairness, instead of for bad states.
+    `first_cpu`. `properties`: by name, in words.
     """
 
     name: str
     title: str
     bounds: str
-    properties: Mapping[str, str]
+    properties: Mapping[str, str] = field(hash=False)
     cpus: int
     deep_cpus: int
+    mutant_cpus: int
     lanes: tuple[str, ...]
     first_cpu: int
-    fair: bool
 
     @property
     def file(self) -> str:
@@ -55,12 +57,17 @@ class Model:
 
 @dataclass(frozen=True)
 class Setting:
-    """Circumstances under which a model must hold; its switches are no faults."""
+    """Circumstances under which a model must hold; its switches are no faults.
+
+    `fair`: searched for cycles in which somebody waits for ever although everybody goes on (weak
+    fairness), instead of for bad states.
+    """
 
     name: str
     model: Model
     title: str
     switches: frozenset[str]
+    fair: bool
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class Mutant:
     without: str
     then: str
     violates: str
+    cpus: int
 
     @property
     def all_switches(self) -> frozenset[str]:
@@ -142,17 +150,23 @@ def _model(name: str, data: Mapping[str, Any]) -> Model:
         properties=data["properties"],
         cpus=data["cpus"],
         deep_cpus=data["deep_cpus"],
+        mutant_cpus=data["mutant_cpus"],
         lanes=tuple(data["lanes"]),
         first_cpu=data.get("first_cpu", 1),
+    )
+
+
+def _setting(model: Model, data: Mapping[str, Any]) -> Setting:
+    return Setting(
+        name=data["name"],
+        model=model,
+        title=data["title"],
+        switches=frozenset(data["switches"].split()),
         fair=data.get("fair", False),
     )
 
 
-def _setting(model: Model, data: Mapping[str, str]) -> Setting:
-    return Setting(data["name"], model, data["title"], frozenset(data["switches"].split()))
-
-
-def _mutant(setting: Setting, data: Mapping[str, str]) -> Mutant:
+def _mutant(setting: Setting, data: Mapping[str, Any]) -> Mutant:
     return Mutant(
         name=data["name"],
         setting=setting,
@@ -161,4 +175,5 @@ def _mutant(setting: Setting, data: Mapping[str, str]) -> Mutant:
         without=data["without"],
         then=data.get("then", ""),
         violates=data.get("violates", ""),
+        cpus=data.get("cpus", setting.model.mutant_cpus),
     )

@@ -13,8 +13,8 @@ from roundpen.proof.catalogue import Catalogue, Mutant, Setting
 from roundpen.proof.search import Run, Task
 
 AT_ONCE = 2
-SECONDS = 300.0
-DEEP_SECONDS = 3000.0
+SECONDS = 600.0
+DEEP_SECONDS = 6000.0
 """Bounds of wall time of one search, in the default and in the deep proof."""
 _log = logging.getLogger(__name__)
 
@@ -53,19 +53,24 @@ def task(subject: Setting | Mutant, *, deep: bool = False, cpus: int | None = No
 
     Deep is for what must hold: a counterexample is one with any number of CPUs.
     """
+    mutant = subject if isinstance(subject, Mutant) else None
     setting = subject.setting if isinstance(subject, Mutant) else subject
-    found = setting.model
-    falls = isinstance(subject, Mutant) and bool(subject.violates)
-    size = found.deep_cpus if deep and not falls else found.cpus
-    on = subject.all_switches if isinstance(subject, Mutant) else subject.switches
+    falls = mutant is not None and bool(mutant.violates)
     return Task(
         name=subject.name,
-        model=found,
-        cpus=size if cpus is None else cpus,
-        switches=on,
-        shortest=falls and not found.fair,
+        model=setting.model,
+        cpus=cpus or _cpus(setting, mutant, deep=deep and not falls),
+        switches=setting.switches if mutant is None else mutant.all_switches,
+        shortest=falls and not setting.fair,
+        fair=setting.fair,
         seconds=DEEP_SECONDS if deep else SECONDS,
     )
+
+
+def _cpus(setting: Setting, mutant: Mutant | None, *, deep: bool) -> int:
+    if mutant is None:
+        return setting.model.deep_cpus if deep else setting.model.cpus
+    return setting.model.cpus if deep else mutant.cpus
 
 
 def subjects(catalogue: Catalogue) -> tuple[Setting | Mutant, ...]:
@@ -84,8 +89,9 @@ def prove(
     Raises MachineError when Spin or a compiler is missing or fails.
     """
     tasks = [(subject, task(subject, deep=deep)) for subject in wanted]
-    for model, cpus, shortest in dict.fromkeys((t.model, t.cpus, t.shortest) for _, t in tasks):
-        search.prepare(model, cpus, shortest=shortest)
+    builds = {(t.model.name, t.cpus, t.shortest, t.fair): t for _, t in tasks}
+    for build in builds.values():
+        search.prepare(build)
     found: dict[str, Verdict] = {}
     for subject, run in _run_all(tasks):
         verdict = Verdict(subject, run)

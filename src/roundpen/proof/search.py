@@ -23,7 +23,7 @@ from roundpen import cache
 from roundpen.errors import MachineError
 from roundpen.kernel import tool
 from roundpen.proof import catalogue, pan, trail
-from roundpen.proof.catalogue import WAITS, Model
+from roundpen.proof.catalogue import STARVES, WAITS, Model
 
 MEMORY_MIB = 4000
 """The most that one search may take."""
@@ -40,7 +40,7 @@ class Task:
     """One search: a model with `cpus` CPUs and some switches on.
 
     `shortest`: breadth first, which is slower but finds the shortest counterexample.
-    `seconds`: bound of wall time.
+    `fair`: for cycles, not for bad states (catalogue.Setting). `seconds`: bound of wall time.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Task:
     cpus: int
     switches: frozenset[str]
     shortest: bool
+    fair: bool
     seconds: float
 
 
@@ -79,7 +80,7 @@ def run(task: Task) -> Run:
 
     Raises MachineError when Spin or a compiler is missing or fails.
     """
-    verifier = _verifier(task.model, task.cpus, task.shortest)
+    verifier = _verifier(task)
     with tempfile.TemporaryDirectory(prefix="roundpen-proof-") as name:
         folder = Path(name)
         text, status, wall, usage = _execute(task, verifier, folder)
@@ -102,9 +103,9 @@ def run(task: Task) -> Run:
     )
 
 
-def prepare(model: Model, cpus: int, *, shortest: bool) -> None:
-    """Build a verifier, so that no later `run` has to. Raises MachineError as `run` does."""
-    _verifier(model, cpus, shortest)
+def prepare(task: Task) -> None:
+    """Build its verifier, so that no later `run` has to. Raises MachineError as `run` does."""
+    _verifier(task)
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,11 @@ class _Usage:
     peak_bytes: int
 
 
-def _verifier(model: Model, cpus: int, shortest: bool) -> Path:
+def _verifier(task: Task) -> Path:
     """The compiled verifier, from the cache or built now."""
+    model, cpus = task.model, task.cpus
     sources = _sources(model, cpus)
-    flags = _flags(model, shortest)
+    flags = _flags(task)
     spin, compiler = _needed("spin"), _needed("gcc")
     versions = [tool.run([spin, "-V"], limit=60).stdout]
     versions.append(tool.run([compiler, "--version"], limit=60).stdout)
@@ -127,7 +129,7 @@ def _verifier(model: Model, cpus: int, shortest: bool) -> Path:
         for name, text in sources.items():
             (folder / name).write_text(text, encoding="utf-8")
         _step([spin, "-a", model.file], folder, "pan.c")
-        _step([compiler, "-O2", "-w", *flags, "-o", "pan", "pan.c"], folder, "pan")
+        _step([compiler, "-w", *flags, "-o", "pan", "pan.c"], folder, "pan")
 
     key = cache.digest(*parts, *flags, *versions)
     return cache.entry("verifiers", key, make) / "pan"
@@ -154,12 +156,13 @@ def _switches(model: Model, cpus: int) -> str:
     return f"#define CPUS {cpus}\n{declared}inline set_switches() {{ c_code {{\n{read}}} }}\n"
 
 
-def _flags(model: Model, shortest: bool) -> tuple[str, ...]:
+def _flags(task: Task) -> tuple[str, ...]:
     """What the verifier is compiled with."""
-    common = (f"-DMEMLIM={MEMORY_MIB}", "-DVECTORSZ=2048")
-    if model.fair:
-        return (*common, "-DNFAIR=5")
-    return (*common, "-DSAFETY", *(("-DBFS",) if shortest else ()))
+    # What finds a counterexample is done in less time than the compiler needs to optimise.
+    common = ("-O0" if task.shortest else "-O2", f"-DMEMLIM={MEMORY_MIB}", "-DVECTORSZ=2048")
+    if task.fair:
+        return (*common, "-DNFAIR=3")
+    return (*common, "-DSAFETY", "-DNOCLAIM", *(("-DBFS",) if task.shortest else ()))
 
 
 def _step(command: list[str], folder: Path, product: str) -> None:
@@ -185,7 +188,7 @@ def _environment(task: Task) -> dict[str, str]:
 
 def _execute(task: Task, verifier: Path, folder: Path) -> tuple[str, int, float, _Usage]:
     """Run the verifier under its bound of time; what it printed, status, seconds, usage."""
-    fair = ("-a", "-f") if task.model.fair else ()
+    fair = ("-a", "-f") if task.fair else ()
     command = [str(verifier), *fair, f"-m{DEPTH if not task.shortest else 1000}", "-w22"]
     began = time.monotonic()
     with _started(command, task, folder) as process:
@@ -242,4 +245,5 @@ def _replay(task: Task, verifier: Path, folder: Path, recorded: Path) -> trail.T
     command = [str(verifier), "-r", recorded.name]
     done = tool.run(command, folder, limit=_BUILD_SECONDS, environment=_environment(task))
     lanes = task.model.lane_names(task.cpus)
-    return trail.parse(done.stdout, task.model.name, lanes, task.model.properties[WAITS])
+    otherwise = task.model.properties[STARVES if task.fair else WAITS]
+    return trail.parse(done.stdout, task.model.name, lanes, otherwise)

@@ -325,6 +325,18 @@ inline look_for_stuck(c, stuck) {
 	c = 0
 }
 
+inline look_who_is_there(c) {
+	for (c : 0 .. CPUS - 1) {
+		if
+		:: gone[in[c]] ->
+			SAY1("@%d %d executes there (0: reserved memory, else the kernel): %d\n", c, in[c]);
+			VIOLATED("!%d %d no CPU executes memory that has been given away\n")
+		:: else
+		fi
+	}
+	c = 0
+}
+
 proctype Os() {
 	byte c, v;
 
@@ -480,12 +492,15 @@ wait:	/* A1: a poll that finds nothing changes nothing, and is no step */
 	   }
 	:: atomic {
 		A1_LOADS_PASS_LOADS && word[WORD(c)] == PARKED;	/* read early, before said[] */
-		v = 2
+		SAY1("@%d %d reads the word of CPU%d: 0\n", THE_OS, c + 1)
 	   };
-	   atomic {
+	   if
+	   :: atomic {
 		said[c];
-		SAY1("@%d %d has read the word of CPU%d, 0, before it read that the 1 is written\n", THE_OS, c + 1)
+		SAY("@%d %d only then reads that the 1 is written, and takes the 0 for the receipt\n", THE_OS)
 	   }
+	   :: atomic { !said[c]; goto wait }
+	   fi
 	:: atomic {
 		W7_OFFLINE_IS_EVIDENCE && !online[c];
 		SAY1("@%d %d sees CPU%d offline, and takes that for gone\n", THE_OS, c + 1)
@@ -540,19 +555,8 @@ overwrite:
 		c = 0;
 		gone[1] = 1; gone[kernel] = 1;
 		gone[FIRMWARE] = T5_NOT_RESERVED;
-		SAY1("@%d %d the memory of kernel %d is overwritten\n", MEMORY, kernel)
-	}
-judge:
-	atomic {
-		for (c : 0 .. CPUS - 1) {
-			if
-			:: gone[in[c]] ->
-				SAY1("@%d %d executes there (0: reserved memory, else the kernel): %d\n", c, in[c]);
-				VIOLATED("!%d %d no CPU executes memory that has been given away\n")
-			:: else
-			fi
-		}
-		c = 0;
+		SAY1("@%d %d the memory of kernel %d is overwritten\n", MEMORY, kernel);
+		look_who_is_there(c);
 		if
 		:: kernel == 2 -> goto end_stopped
 		:: else
@@ -586,9 +590,10 @@ next_kernel:
 		:: T6_NOT_HANDED_ON && !gone[FIRMWARE] ->
 			gone[FIRMWARE] = 1;
 			SAY("@%d %d the reserved memory is used: kernel 2's tree does not name it\n", MEMORY);
-			goto judge
-		:: else -> goto start
-		fi
+			look_who_is_there(c)
+		:: else
+		fi;
+		goto start
 	}
 end_stopped:
 	false
