@@ -6,10 +6,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from roundpen.cli.progress import progress
+from roundpen.errors import UserError
+
+if TYPE_CHECKING:
+    from roundpen.proof.prove import Verdict
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,6 +33,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     what.add_argument("--document", action="store_true", help="the tables of docs/proof.md")
     parser.add_argument("--deep", action="store_true", help="more CPUs; takes much longer")
     parser.add_argument("--json", action="store_true", help="print the verdicts as JSON")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="with --mutant: draw it there")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="with --mutant: a page there")
     parser.set_defaults(run=run)
 
 
@@ -36,13 +44,19 @@ def run(args: argparse.Namespace) -> int:
     from roundpen.report import proof as report
 
     if args.list:
-        Console().print(report.listing(catalogue.load()))
+        if args.json:
+            found = report.listing_as_json(catalogue.load())
+            sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        else:
+            Console().print(report.listing(catalogue.load()))
         return 0
     if args.document:
         sys.stdout.write(report.document(catalogue.load()))
         return 0
     if args.mutant is not None:
         return _one(args)
+    if args.svg or args.html:
+        raise UserError("--svg, --html: there is nothing to draw", remedy="add --mutant NAME")
     return _all(args)
 
 
@@ -70,4 +84,21 @@ def _one(args: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(report.as_json([verdict])[0], indent=2) + "\n")
     else:
         sys.stdout.write(report.counterexample(verdict) + "\n")
+    _draw(args, verdict)
     return 0 if verdict.as_expected else 1
+
+
+def _draw(args: argparse.Namespace, verdict: Verdict) -> None:
+    from roundpen.publish import publish
+    from roundpen.report import proof as report
+    from roundpen.report import timeline as picture
+
+    timeline = verdict.run.timeline
+    if not (args.svg or args.html):
+        return
+    if timeline is None:
+        raise UserError(f"{verdict.subject.name}: has no counterexample, so there is no picture")
+    if args.svg:
+        publish(args.svg, picture.svg(timeline))
+    if args.html:
+        publish(args.html, picture.page(timeline, verdict.subject.name, report.facts(verdict)))

@@ -32,12 +32,13 @@ class Model:
     `cpus` and `deep_cpus` are how many CPUs there are in the default and in the deep search of a
     setting, `mutant_cpus` how many in that of a mutant that does not need more.
     `lanes` are the columns of a timeline behind those of the CPUs, which are numbered from
-    `first_cpu`. `properties`: by name, in words.
+    `first_cpu`. `properties`: by name, in words. `values`: what the numbers in a timeline mean.
     """
 
     name: str
     title: str
     bounds: str
+    values: str
     properties: Mapping[str, str] = field(hash=False)
     cpus: int
     deep_cpus: int
@@ -74,7 +75,7 @@ class Setting:
 class Mutant:
     """A model without one thing.
 
-    `clauses`: of docs/contract.md, or what else it is named after. `without`: what is left out.
+    `clauses`: of docs/contract.md, or what else it is named after. `change`: what is different.
     `then`: what goes wrong, in one sentence. `violates`: the name of the property; "" when
     nothing goes wrong in `setting`, which shows that the clause isn't needed there.
     """
@@ -83,7 +84,7 @@ class Mutant:
     setting: Setting
     clauses: tuple[str, ...]
     switches: frozenset[str]
-    without: str
+    change: str
     then: str
     violates: str
     cpus: int
@@ -147,6 +148,7 @@ def _model(name: str, data: Mapping[str, Any]) -> Model:
         name=name,
         title=data["title"],
         bounds=data["bounds"],
+        values=data["values"],
         properties=data["properties"],
         cpus=data["cpus"],
         deep_cpus=data["deep_cpus"],
@@ -172,7 +174,7 @@ def _mutant(setting: Setting, data: Mapping[str, Any]) -> Mutant:
         setting=setting,
         clauses=tuple(data["clauses"].split()),
         switches=frozenset(data["switches"].split()),
-        without=data["without"],
+        change=data["change"],
         then=data.get("then", ""),
         violates=data.get("violates", ""),
         cpus=data.get("cpus", setting.model.mutant_cpus),

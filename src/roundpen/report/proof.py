@@ -14,7 +14,7 @@ from roundpen.proof.trail import Timeline, as_text
 
 def table(verdicts: Sequence[Verdict]) -> Table:
     """One row per search."""
-    result = Table("what", "clauses", "without", "outcome", "", "states", "CPU s", "MiB")
+    result = Table("what", "clauses", "change", "outcome", "", "states", "CPU s", "MiB")
     for column in (5, 6, 7):
         result.columns[column].justify = "right"
     for verdict in verdicts:
@@ -23,7 +23,7 @@ def table(verdicts: Sequence[Verdict]) -> Table:
         result.add_row(
             subject.name,
             " ".join(subject.clauses) if isinstance(subject, Mutant) else "all",
-            subject.without if isinstance(subject, Mutant) else f"nothing: {subject.title}",
+            subject.change if isinstance(subject, Mutant) else f"none: {subject.title}",
             verdict.outcome,
             "as expected" if verdict.as_expected else "NOT AS EXPECTED",
             f"{found.search.states:,}",
@@ -91,30 +91,56 @@ def timeline_as_json(timeline: Timeline) -> dict[str, object]:
     }
 
 
+def facts(verdict: Verdict) -> list[tuple[str, str]]:
+    """What there is to say of one search, as names and values."""
+    subject, run = verdict.subject, verdict.run
+    found = [("outcome", verdict.outcome)]
+    if isinstance(subject, Mutant):
+        found += [("change", subject.change), ("clauses", ", ".join(subject.clauses))]
+        found += [("so", subject.then)] if subject.then else []
+        found.append(("setting", subject.setting.title))
+    found.append(("values", run.task.model.values))
+    found.append(
+        (
+            "search",
+            f"{run.task.model.file}, CPUS = {run.task.cpus}: {run.search.states:,} states, "
+            f"{run.cpu_seconds:.1f} s of CPU time",
+        )
+    )
+    return found
+
+
 def counterexample(verdict: Verdict) -> str:
     """One mutant: what it lacks, and step by step what comes of it."""
-    subject, run = verdict.subject, verdict.run
-    head = [f"{subject.name}: {verdict.outcome}"]
-    if isinstance(subject, Mutant):
-        head.append(f"without: {subject.without} ({', '.join(subject.clauses)})")
-        if subject.then:
-            head.append(f"so:      {subject.then}")
-    head.append(
-        f"{run.task.model.file}, {run.task.cpus} CPUs and one that asks: "
-        f"{run.search.states:,} states, {run.cpu_seconds:.1f} s of CPU time"
-    )
-    if run.timeline is None:
-        return "\n".join(head)
-    return "\n".join([*head, "", as_text(run.timeline)])
+    lines = [verdict.subject.name]
+    lines += [f"  {name:<9}{value}" for name, value in facts(verdict)]
+    if verdict.run.timeline is not None:
+        lines += ["", as_text(verdict.run.timeline)]
+    return "\n".join(lines)
 
 
 def listing(catalogue: Catalogue) -> Table:
     """The mutants, by model."""
-    result = Table("mutant", "model", "clauses", "without", "what goes wrong")
+    result = Table("mutant", "model", "clauses", "change", "what goes wrong")
     for entry in catalogue.mutants.values():
         then = entry.then or "nothing: not needed by any property of the model"
-        result.add_row(entry.name, entry.setting.name, " ".join(entry.clauses), entry.without, then)
+        result.add_row(entry.name, entry.setting.name, " ".join(entry.clauses), entry.change, then)
     return result
+
+
+def listing_as_json(catalogue: Catalogue) -> list[dict[str, object]]:
+    """The mutants as plain values; `violates` is null for one that must violate nothing."""
+    return [
+        {
+            "name": entry.name,
+            "setting": entry.setting.name,
+            "clauses": list(entry.clauses),
+            "change": entry.change,
+            "then": entry.then,
+            "violates": entry.setting.model.properties.get(entry.violates),
+        }
+        for entry in catalogue.mutants.values()
+    ]
 
 
 def document(catalogue: Catalogue) -> str:
@@ -122,7 +148,7 @@ def document(catalogue: Catalogue) -> str:
     lines = ["<!-- table: settings -->", "| setting | model | what it is |", "|---|---|---|"]
     lines += [f"| {s.name} | `{s.model.file}` | {s.title} |" for s in catalogue.settings.values()]
     lines += ["", "<!-- table: mutants -->"]
-    lines += ["| clause | mutant | setting | without | what goes wrong | violated |"]
+    lines += ["| clause | mutant | setting | change | what goes wrong | violated |"]
     lines += ["|---|---|---|---|---|---|"]
     lines += [_row(entry) for entry in catalogue.mutants.values()]
     return "\n".join(lines) + "\n"
@@ -134,7 +160,7 @@ def _row(entry: Mutant) -> str:
         " ".join(entry.clauses),
         entry.name,
         entry.setting.name,
-        entry.without,
+        entry.change,
         entry.then or "nothing",
         violated or "none: **not needed here**",
     )
