@@ -23,7 +23,7 @@ demo:
 # Two machines at a time: most of them keep one core busy. The kernels come first and apart,
 # because a build takes minutes and a test's patience is for machines.
 test:
-	@scripts/setup dev lab kernel
+	@scripts/setup dev lab kernel proof
 	$(PYTEST) tests/unit
 	$(PYTEST) -n 2 --dist worksteal tests/proof
 	$(PYTEST) -n 2 --dist worksteal tests/pen
@@ -42,7 +42,7 @@ lint:
 	.venv/bin/mypy
 
 bench:
-	@scripts/setup lab kernel
+	@scripts/setup lab kernel proof
 	@.venv/bin/roundpen bench
 
 clean:

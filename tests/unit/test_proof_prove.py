@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from roundpen.cli import main as cli
+from roundpen.lab.bench.proof import curve_figures, whole_figures
 from roundpen.proof import catalogue, pan, prove
+from roundpen.proof.bench import Cost
 from roundpen.proof.catalogue import Mutant, Setting
 from roundpen.proof.prove import Verdict
 from roundpen.proof.search import Run
@@ -76,3 +78,23 @@ def test_the_list_has_every_mutant(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["prove", "--list", "--json"]) == 0
     out = capsys.readouterr().out
     assert all(name in out for name in ALL.mutants)
+
+
+def test_figures_of_the_bench() -> None:
+    setting, mutant = ALL.settings["return"], ALL.mutant("R2-no-1")
+    verdicts = [Verdict(setting, run(setting, COMPLETE)), Verdict(mutant, run(mutant, COMPLETE))]
+    found = {figure.name: figure for figure in whole_figures(verdicts, 12.0)}
+    assert found["proof"].value == 12.0
+    assert found["proof, searches only"].value == 2.0
+    assert found["proof, states"].value == 20
+    assert all(figure.met is not False for figure in found.values())
+    short = replace(COMPLETE, cut_short="time")
+    (*_, wrong) = whole_figures([Verdict(setting, run(setting, short))], 1.0)
+    assert wrong.met is False
+
+
+def test_figures_of_a_curve_name_the_cost() -> None:
+    (figure,) = curve_figures([Cost("lock", 3, 1000, 7, 500.0, 2.0, 1 << 20)])
+    assert figure.name == "proof, lock, 3 CPUs"
+    assert figure.value == 1000
+    assert "500 states/s" in figure.note

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.table import Table
 
 from roundpen.proof.catalogue import Catalogue, Mutant, Setting
@@ -13,25 +14,36 @@ from roundpen.proof.trail import Timeline, as_text
 
 
 def table(verdicts: Sequence[Verdict]) -> Table:
-    """One row per search."""
-    result = Table("what", "clauses", "change", "outcome", "", "states", "CPU s", "MiB")
-    for column in (5, 6, 7):
+    """One row per search: what holds, and what goes wrong without each clause."""
+    result = Table("what", "clauses", "outcome", "states", "CPU s", box=box.SIMPLE_HEAD)
+    for name in (0, 1):
+        result.columns[name].overflow = "fold"
+    for column in (3, 4):
         result.columns[column].justify = "right"
+        result.columns[column].no_wrap = True
     for verdict in verdicts:
-        found = verdict.run
         subject = verdict.subject
         result.add_row(
             subject.name,
             " ".join(subject.clauses) if isinstance(subject, Mutant) else "all",
-            subject.change if isinstance(subject, Mutant) else f"none: {subject.title}",
-            verdict.outcome,
-            "as expected" if verdict.as_expected else "NOT AS EXPECTED",
-            f"{found.search.states:,}",
-            f"{found.cpu_seconds:.1f}",
-            f"{found.peak_bytes / 2**20:.0f}",
+            in_words(verdict),
+            f"{verdict.run.search.states:,}",
+            f"{verdict.run.cpu_seconds:.1f}",
             style=None if verdict.as_expected else "red",
         )
     return result
+
+
+def in_words(verdict: Verdict) -> str:
+    """What came of one search, in a sentence."""
+    subject = verdict.subject
+    if not verdict.as_expected:
+        return f"NOT AS EXPECTED: {verdict.outcome}"
+    if not isinstance(subject, Mutant):
+        return f"holds: {subject.title}"
+    if subject.violates:
+        return f"{subject.change}: {subject.then}"
+    return f"{subject.change}: nothing goes wrong with {verdict.run.task.cpus} CPU(s)"
 
 
 def headline(verdicts: Sequence[Verdict]) -> str:

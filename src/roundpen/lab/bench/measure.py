@@ -13,7 +13,7 @@ from roundpen import __version__
 from roundpen.kernel import trimmed
 from roundpen.lab import emulator as emulators
 from roundpen.lab import machines
-from roundpen.lab.bench import bare, figures, linux
+from roundpen.lab.bench import bare, figures, linux, proof
 from roundpen.lab.bench.figures import Figure
 from roundpen.lab.qemu import Emulator
 
@@ -69,6 +69,8 @@ def measure(runs: int = RUNS) -> Report:
         found += figures.ratio_figures(comparison.hotplug_ratio, comparison.kexec_ratio, runs)
     found += figures.size_figures(few.code)
     found += figures.gather_figures(gathered, counted)
+    _log.info("bench: the proof")
+    found += proof.figures()
     return Report(_machine(emulator, kernel), tuple(found))
 
 
