@@ -63,7 +63,11 @@ def _counterexample(search: Search, cpu: int, number: int, edges: Any) -> Counte
             break
     node = search.cpus[cpu].nodes[search.graph.states[number][cpu]]
     about = search.monitor.describe(search.graph.states[number], cpu)
-    waits = "sleeps, and nobody wakes it" if node.kind is Kind.WAIT else "goes on, and gets nowhere"
-    text = f"CPU {cpu} ({about}) {waits if not steps else 'can be kept waiting for ever'}"
+    moves = any(step.cpu == cpu for step in steps.values())
+    waits = "can be kept waiting for ever"
+    if node.kind is Kind.WAIT and not moves:
+        waits = "sleeps, and nobody wakes it"
+    text = f"CPU {cpu} ({about}) {waits}"
     path = search.path(number)
-    return Counterexample("fair", text, path, cpu, node.where, tuple(steps.values()))
+    alone, forever = len(search.prologue), tuple(steps.values())
+    return Counterexample("fair", text, path, cpu, node.where, alone, forever)

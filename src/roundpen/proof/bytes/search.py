@@ -45,13 +45,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A broken property. `path` leads there from the start; `forever` is what goes round then."""
+    """A broken property. `path` leads there, its first `alone` steps one CPU after the other;
+    `forever` is what goes round then.
+    """
 
     name: str
     text: str
     path: tuple[Step, ...]
     cpu: int
     where: int
+    alone: int
     forever: tuple[Step, ...] = ()
 
 
@@ -112,7 +115,7 @@ class Search:
         except _Stopped as stopped:
             return Counterexample(
                 stopped.broken.name, stopped.broken.text, tuple(self.prologue),
-                stopped.cpu, stopped.where,
+                stopped.cpu, stopped.where, len(self.prologue),
             )  # fmt: skip
         graph = self.graph
         known = {state: 0}
@@ -284,7 +287,9 @@ class Search:
         if stopped.step is not None and stopped.step.node.kind is not Kind.FAULT:
             path = (*path, stopped.step)
         broken = stopped.broken
-        return Counterexample(broken.name, broken.text, path, stopped.cpu, stopped.where)
+        return Counterexample(
+            broken.name, broken.text, path, stopped.cpu, stopped.where, len(self.prologue)
+        )
 
 
 class _Stopped(Exception):

@@ -16,14 +16,18 @@ def lines(found: Counterexample, area: Region, resident: Resident) -> Iterator[s
     """The property, the steps to where it breaks, what breaks, and what goes on for ever."""
     yield f"broken: {found.name} ({PROPERTIES[found.name]})"
     width = len(str(len(found.path)))
+    if found.alone:
+        yield "one CPU after the other:"
     for number, step in enumerate(found.path, 1):
+        if number == found.alone + 1:
+            yield "interleaved:"
         yield f"  {number:{width}}  {_line(step, area, resident)}"
     at = f", at {resident.name(found.where)}" if found.where >= 0 else ""
     # A text that begins with the CPU names it; others speak of what the CPU did.
     subject = "" if found.text.startswith("CPU ") else f"CPU {found.cpu}: "
     yield f"  {'':{width}}  => {subject}{found.text}{at}"
     if found.forever:
-        yield "  and from there on, for ever, only:"
+        yield "from there on, for ever, nothing but:"
         for step in found.forever:
             yield f"  {'':{width}}  {_line(step, area, resident)}"
 
