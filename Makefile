@@ -29,6 +29,7 @@ test:
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture
 	$(PYTEST) -n 2 --dist worksteal tests/boot
+	$(PYTEST) -n 2 --dist worksteal tests/proof
 
 test-quick:
 	@scripts/setup dev lab

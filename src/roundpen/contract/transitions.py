@@ -37,6 +37,8 @@ _ALIVE = (CpuState.OFF, CpuState.ON_PENDING, CpuState.ON, CpuState.OFF_PENDING)
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(CpuState.ABSENT, CpuState.OFF, Writer.ITSELF, "arrives"),
+    Transition(CpuState.ABSENT, CpuState.ON_PENDING, Writer.BOOT, "is the boot CPU", _PSCI),
+    Transition(CpuState.ABSENT, CpuState.ON, Writer.BOOT, "is the boot CPU", _RETURN),
     Transition(CpuState.OFF, CpuState.ON_PENDING, Writer.CALLER, "CPU_ON", _PSCI),
     Transition(CpuState.ON_PENDING, CpuState.ON, Writer.ITSELF, "leaves", _PSCI),
     Transition(CpuState.ON, CpuState.OFF_PENDING, Writer.ITSELF, "CPU_OFF", _PSCI),
@@ -74,8 +76,7 @@ def allowed(before: CpuState, after: CpuState, writer: Writer, offer: Offer) -> 
     )
 
 
-def successors(state: CpuState, offer: Offer) -> frozenset[CpuState]:
-    """Where a CPU in `state` may go next under `offer`."""
-    return frozenset(
-        one.after for one in TRANSITIONS if one.before is state and offer in one.offers
-    )
+def way(before: CpuState, after: CpuState, offer: Offer) -> Transition | None:
+    """The step from one state to another under `offer`, whoever writes it; None: there is none."""
+    fitting = (one for one in TRANSITIONS if (one.before, one.after) == (before, after))
+    return next((one for one in fitting if offer in one.offers), None)

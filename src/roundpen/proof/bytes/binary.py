@@ -19,15 +19,21 @@ RETURN = 0x7F8
 _VECTORS = 16
 _VECTOR_SIZE = 0x80
 _HVC_VECTOR = 8
+_LANDMARK_REACH = 0x7C
+"""Without symbols nobody knows where a function ends; arrive is the longest with a name."""
 _WFE = 0xD503205F
 
 
 @dataclass(frozen=True)
 class Resident:
-    """The resident code. `symbols`: ascending (offset, name), offsets in bytes from its start."""
+    """The resident code. `symbols`: ascending (offset, name), offsets in bytes from its start.
+
+    `reach`: how far behind a symbol its name is still told, bytes.
+    """
 
     code: bytes
     symbols: tuple[tuple[int, str], ...]
+    reach: int = layout.RESIDENT_MAX
 
     def word(self, offset: int) -> int:
         """The instruction at `offset`."""
@@ -36,9 +42,9 @@ class Resident:
     def name(self, offset: int) -> str:
         """`offset` as symbol and distance."""
         at = bisect.bisect_right(self.symbols, (offset, "\uffff")) - 1
-        if at < 0:
+        start, name = self.symbols[at] if at >= 0 else (offset, "")
+        if not name or offset - start > self.reach:
             return f"{offset:#x}"
-        start, name = self.symbols[at]
         return name if start == offset else f"{name}+{offset - start:#x}"
 
 
@@ -69,7 +75,7 @@ def from_image(data: bytes, name: str) -> Resident:
         )
     # What follows the blob in the file is boot's; nothing in the blob refers to it.
     code = data[found[0] : found[0] + layout.RESIDENT_MAX]
-    return Resident(code, _landmarks(code))
+    return Resident(code, _landmarks(code), _LANDMARK_REACH)
 
 
 def from_elf(data: bytes, name: str) -> Resident:

@@ -67,8 +67,8 @@ class _Broken(Exception):
 class Engine:
     """Executes the resident code. One for a search; `instructions` counts what was executed."""
 
-    def __init__(self, resident: Resident, area: words.Region) -> None:
-        """Raises MachineError when Unicorn is not installed."""
+    def __init__(self, resident: Resident, area: words.Region, *, barriers: bool = False) -> None:
+        """`barriers`: DMB and DSB are steps. Raises MachineError when Unicorn is not installed."""
         try:
             import unicorn
             from unicorn import arm64_const as numbers
@@ -77,6 +77,7 @@ class Engine:
                 "the emulator Unicorn is not installed", remedy="install roundpen[prove]"
             ) from error
         self.resident, self.area = resident, area
+        self.stopping = {Hint.WFE, Hint.WFI, Hint.SEV} | ({Hint.BARRIER} if barriers else set())
         self.instructions = 0
         self.checked: Counter[str] = Counter()
         """Per property of `monitor.PROPERTIES`: how often it was held against a CPU alone."""
@@ -196,7 +197,7 @@ class _Run:
         pending = self.engine.resident.word(at)
         if loaded is not None or (system.is_memory(pending) and self._is_step(at)):
             self._take(at, loaded)
-        elif system.is_system(pending) and system.hint(pending) in _STOPPING:
+        elif system.is_system(pending) and system.hint(pending) in self.engine.stopping:
             self.engine.put(_PC, words.BASE + at + 4)
         for _ in range(_LIMIT):
             at = self.engine.get(_PC) - words.BASE
@@ -261,7 +262,7 @@ class _Run:
 
     def _system(self, word: int, at: int) -> Stop | None:
         hint = system.hint(word)
-        if hint in _STOPPING:
+        if hint in self.engine.stopping:
             return Stop(self.snapshot(), hint=hint)
         self.engine.put(_PC, words.BASE + at + 4)
         if hint is not None:
@@ -320,7 +321,6 @@ class _Run:
             raise _Broken("counters", text)
 
 
-_STOPPING = (Hint.WFE, Hint.WFI, Hint.SEV)
 _COUNTERS = ("released", "returned")
 
 

@@ -10,13 +10,11 @@ the largest such part finds one if there is any (E. A. Emerson, C.-L. Lei, 1987)
 
 from __future__ import annotations
 
-from typing import Any
+from collections import deque
 
 from roundpen.errors import MachineError
 from roundpen.proof.bytes.node import Kind
-from roundpen.proof.bytes.search import Counterexample, Search, Step
-
-_FOREVER_MOST = 24
+from roundpen.proof.bytes.search import Counterexample, Graph, Search
 
 
 def check(search: Search) -> Counterexample | None:
@@ -50,24 +48,54 @@ def check(search: Search) -> Counterexample | None:
         if stuck.any():
             number = int(numpy.flatnonzero(stuck)[0])
             edges = numpy.flatnonzero(within & (part[sources] == part[number]))
-            return _counterexample(search, cpu, number, edges)
+            return _counterexample(search, cpu, number, edges.tolist())
     return None
 
 
-def _counterexample(search: Search, cpu: int, number: int, edges: Any) -> Counterexample:  # noqa: ANN401
-    steps: dict[tuple[int, int, int], Step] = {}
-    for edge in edges.tolist():
-        step = search.edge(edge)
-        steps.setdefault((step.cpu, step.node.where, step.value), step)
-        if len(steps) >= _FOREVER_MOST:
-            break
-    node = search.cpus[cpu].nodes[search.graph.states[number][cpu]]
-    about = search.monitor.describe(search.graph.states[number], cpu)
-    moves = any(step.cpu == cpu for step in steps.values())
+def _counterexample(search: Search, cpu: int, number: int, edges: list[int]) -> Counterexample:
+    state = search.graph.states[number]
+    forever = tuple(search.edge(edge) for edge in _round(search, number, edges))
+    node = search.cpus[cpu].nodes[state[cpu]]
+    moves = any(step.cpu == cpu for step in forever)
     waits = "can be kept waiting for ever"
     if node.kind is Kind.WAIT and not moves:
         waits = "sleeps, and nobody wakes it"
-    text = f"CPU {cpu} ({about}) {waits}"
-    path = search.path(number)
-    alone, forever = len(search.prologue), tuple(steps.values())
+    text = f"CPU {cpu} ({search.monitor.describe(state, cpu)}) {waits}"
+    alone, path = len(search.prologue), search.path(number)
     return Counterexample("fair", text, path, cpu, node.where, alone, forever)
+
+
+def _round(search: Search, start: int, edges: list[int]) -> list[int]:
+    """A way from `start` back to it on which each CPU moves that can within `edges`."""
+    graph = search.graph
+    out: dict[int, list[int]] = {}
+    for edge in edges:
+        out.setdefault(graph.sources[edge], []).append(edge)
+    at, found = start, list[int]()
+    for mover in sorted({graph.movers[edge] for edge in edges}):
+        if not any(graph.movers[edge] == mover for edge in found):
+            its = {edge for edge in edges if graph.movers[edge] == mover}
+            found += _way(graph, out, at, its)
+            at = graph.targets[found[-1]]
+    if found and at != start:
+        found += _way(graph, out, at, {edge for edge in edges if graph.targets[edge] == start})
+    return found
+
+
+def _way(graph: Graph, out: dict[int, list[int]], start: int, last: set[int]) -> list[int]:
+    """A shortest way from `start` whose last edge is one of `last`. There is one."""
+    before: dict[int, int] = {start: -1}
+    queue = deque([start])
+    while queue:
+        at = queue.popleft()
+        for edge in out.get(at, ()):
+            if edge in last:
+                way = [edge]
+                while before[at] >= 0:
+                    way.append(before[at])
+                    at = graph.sources[before[at]]
+                return way[::-1]
+            if graph.targets[edge] not in before:
+                before[graph.targets[edge]] = edge
+                queue.append(graph.targets[edge])
+    raise AssertionError("the part is strongly connected")

@@ -64,16 +64,17 @@ class Layout(NamedTuple):
     gone: int
     given_up: int
     events: int
+    buffers: int
     size: int
 
 
 def layout_of(area: words.Region) -> Layout:
-    """n nodes, the words, then claim[n], owed[n], seen[n] and bit masks with a bit per CPU."""
+    """n nodes, the words, claim[n], owed[n], seen[n], masks with a bit per CPU, n buffers."""
     n, memory = area.cpus, area.cpus
     claim = memory + len(area.words)
     section = claim + 3 * n
     return Layout(memory, claim, claim + n, claim + 2 * n, section, section + 1, section + 2,
-                  section + 3, section + 4)  # fmt: skip
+                  section + 3, section + 4, section + 4 + n)  # fmt: skip
 
 
 class Monitor:
@@ -109,21 +110,29 @@ class Monitor:
         state[self.at.seen + cpu] = value + 1
         if node.call.function == CPU_ON:
             others = state[self.at.section] & ~(1 << cpu)
-            with_it = [one for one in range(self.area.cpus) if others >> one & 1]
-            self._hold("lock", not others, f"CPU {with_it} is in there, too")
+            with_it = [str(one) for one in range(self.area.cpus) if others >> one & 1]
+            self._hold("lock", not others, f"finds CPU {', '.join(with_it)} in there, too")
             state[self.at.section] |= 1 << cpu
 
+    def issue(self, state: list[int], cpu: int, node: Node) -> None:
+        """`cpu` executes a store; nobody else sees it yet."""
+        word = self.area.words[node.word]
+        if node.where < 0:
+            return
+        if word.field == "lock_wants":
+            if word.cpu == cpu and node.value == 0:
+                state[self.at.section] &= ~(1 << cpu)
+            self._hold("own words", word.cpu == cpu, f"writes {word.name}")
+        elif word.field == "state" and word.cpu is not None and word.cpu != cpu:
+            state[self.at.owed + cpu] = word.cpu + 1
+
     def store(self, state: list[int], cpu: int, node: Node, old: int) -> None:
-        """`cpu` has replaced `old`; `state` has the new value already."""
+        """`cpu`'s store has replaced `old`; `state` has the new value already."""
         word = self.area.words[node.word]
         target = word.cpu
         if target is None:
             return
-        if word.field == "lock_wants":
-            if target == cpu and node.value == 0:
-                state[self.at.section] &= ~(1 << cpu)
-            self._hold("own words", target == cpu, f"writes CPU {target}'s lock_wants")
-        elif word.field == "state":
+        if word.field == "state":
             self._state(state, cpu, target, node, old)
         elif node.where >= 0 and target != cpu:
             text = f"writes {word.name} without having claimed CPU {target}"
@@ -153,7 +162,6 @@ class Monitor:
             wanted = node.call is not None and node.call.target == target
             self._hold("one winner", wanted, f"claims CPU {target}, which it was not asked for")
             state[claim] = cpu + 1
-            state[self.at.owed + cpu] = target + 1
 
     def event(self, state: list[int], cpu: int, node: Node, event: Event, inside: bool) -> None:
         """Something happened on the way from `node`; `inside`: the event's CPU is in the pen."""

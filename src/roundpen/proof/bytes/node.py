@@ -29,6 +29,8 @@ class Kind(IntEnum):
     """Outside of the pen: one of `options` ways to go on, or none for ever."""
     FAULT = 6
     """It has broken a property on its own."""
+    BARRIER = 7
+    """DMB or DSB, where stores are buffered: goes on when its own are in memory."""
 
 
 class Call(NamedTuple):

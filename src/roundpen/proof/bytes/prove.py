@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from roundpen.errors import UserError
 from roundpen.image import wrap
 from roundpen.proof.bytes import binary, fairness, story
 from roundpen.proof.bytes.binary import Resident
@@ -16,16 +17,17 @@ from roundpen.proof.bytes.scenarios import Scenario, scenarios
 from roundpen.proof.bytes.search import Counterexample, Search
 
 LIMIT = 600_000
-LIMIT_DEEP = 6_000_000
+LIMIT_DEEP = 4_000_000
 """States of one search; some 700 bytes each. Past it the search was cut short."""
 
 COVERS = (
-    "Every interleaving of accesses to shared memory, WFE and SEV, sequentially consistent, "
-    "without a bound on steps, calls or preemptions: a search ends when no state is new. "
-    "Instructions between two accesses are one step with the access before them."
+    "Every interleaving of accesses to shared memory, WFE and SEV, without a bound on steps, "
+    "calls or preemptions: a search ends when no state is new. Sequentially consistent; in "
+    "scenarios that end in -b stores wait in buffers until a barrier. Instructions between two "
+    "accesses are one step with the access before them."
 )
 LEAVES_OUT = (
-    "weak ordering and caches (the pen's accesses are Device-nGnRnE; the models have both)",
+    "loads that overtake, and caches (the pen's accesses are Device-nGnRnE; see the models)",
     "interrupts and aborts: all are masked, none is injected",
     "EL2 itself: its registers are a table, its translation and traps are not acted upon",
     "the counter: it stands still",
@@ -85,8 +87,14 @@ def prove(
     """Search each scenario (only `names`, if any are given), one after the other.
 
     `resident`: the binary, a file with it, or None for the shipped one. Raises UserError for a
-    file that has none, MachineError when Unicorn or SciPy is missing.
+    file that has none or an unknown name, MachineError when Unicorn or SciPy is missing.
     """
+    known = [one.name for one in scenarios(deep=True)]
+    for name in names:
+        if name not in known:
+            raise UserError(
+                f"--scenario {name}: there is no such scenario", remedy="known: " + ", ".join(known)
+            )
     if resident is None:
         resident = shipped()
     elif isinstance(resident, Path):

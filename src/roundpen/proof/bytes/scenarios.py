@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roundpen.contract.layout import CpuState, Offer
 from roundpen.proof.bytes import binary, words
@@ -28,7 +28,8 @@ Preset = tuple[int | None, str, int]
 @dataclass(frozen=True)
 class Scenario:
     """One search. `prologue`: CPUs in the order in which they run alone, each until it waits or
-    has a choice; the interleavings begin behind it.
+    has a choice; the interleavings begin behind it. `buffered`: a CPU's stores wait in a buffer,
+    and reach memory in any order that keeps those to one word in theirs, until a barrier.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Scenario:
     preset: tuple[Preset, ...]
     prologue: tuple[int, ...] = ()
     deep: bool = False
+    buffered: bool = False
 
 
 _BOOT_CPU: tuple[Preset, ...] = (
@@ -84,7 +86,7 @@ def _gather(cpus: int, *, deep: bool = False) -> Scenario:
     calls = tuple(call for cpu in range(1, cpus) for call in (on(0, cpu), info(cpu)))
     boot = Gatherer(binary.ADOPT, calls, (), area)
     others = [Kernel(binary.ARRIVE, (off(cpu),)) for cpu in range(1, cpus)]
-    describes = f"{cpus - 1} CPUs arrive while boot/ may lose patience; then CPU_ON and CPU_OFF"
+    describes = f"{_count(cpus)} to gather while boot/ may lose patience; then CPU_ON and CPU_OFF"
     return Scenario(
         f"gather-{cpus}", describes, area, (boot, *others), _BOOT_CPU, (), deep
     )  # fmt: skip
@@ -95,7 +97,7 @@ def _return(cpus: int, level: int, *, deep: bool = False) -> Scenario:
     others = [Returning(area, cpu) for cpu in range(1, cpus)]
     return Scenario(
         f"return-{cpus}-el{level}",
-        f"release, return, receipt, release by another kernel: {cpus - 1} secondaries at EL{level}",
+        f"release, return, receipt, release by another kernel, at EL{level}: {_count(cpus)}",
         area,
         (Releasing(area), *others),
         _BOOT_CPU_RETURN,
@@ -105,23 +107,25 @@ def _return(cpus: int, level: int, *, deep: bool = False) -> Scenario:
 
 
 def _make() -> tuple[Scenario, ...]:
+    hand_over = _psci(
+        "hand-over-2",
+        "CPU_ON and AFFINITY_INFO against CPU_OFF",
+        ((on(0, 1), info(1)), (off(1), info(0))),
+    )
+    race = _psci(
+        "race-3",
+        "two CPUs call CPU_ON for a third, which calls CPU_OFF",
+        ((on(0, 2),), (on(1, 2),), (off(2),)),
+        first=(on(0, 1),),
+    )
+    sequential = (hand_over, race, _lock(2), _lock(3), _gather(2), _return(2, 2), _return(3, 2))
+    buffered = (hand_over, _lock(2), _gather(2), _return(2, 2))
+    return (*sequential, _return(3, 1), *map(_buffered, buffered), *_more())
+
+
+def _more() -> tuple[Scenario, ...]:
+    """Those of --deep."""
     return (
-        _psci(
-            "hand-over-2",
-            "CPU_ON and AFFINITY_INFO against CPU_OFF",
-            ((on(0, 1), info(1)), (off(1), info(0))),
-        ),
-        _psci(
-            "race-3",
-            "two CPUs call CPU_ON for a third, which calls CPU_OFF",
-            ((on(0, 2),), (on(1, 2),), (off(2),)),
-            first=(on(0, 1),),
-        ),
-        _lock(2),
-        _lock(3),
-        _gather(2),
-        _return(3, 2),
-        _return(3, 1),
         _psci(
             "watch-3",
             "as race-3, and both callers watch with AFFINITY_INFO",
@@ -130,15 +134,25 @@ def _make() -> tuple[Scenario, ...]:
             deep=True,
         ),
         _psci(
-            "swap-3",
-            "two CPUs start and stop each other's target while they come and go themselves",
-            ((on(0, 1), on(0, 2)), (on(1, 2), off(1)), (off(2), on(2, 1))),
+            "chain-3",
+            "one CPU starts a second, which starts a third; both come and go",
+            ((on(0, 1),), (on(1, 2), off(1)), (off(2),)),
             deep=True,
         ),
         _gather(3, deep=True),
         _return(4, 2, deep=True),
-        _lock(4, deep=True),
+        _buffered(_return(3, 2, deep=True)),
+        _buffered(_lock(3, deep=True)),
     )
+
+
+def _count(cpus: int) -> str:
+    return "1 secondary" if cpus == 2 else f"{cpus - 1} secondaries"
+
+
+def _buffered(scenario: Scenario) -> Scenario:
+    describes = f"{scenario.describes}; store buffers"
+    return replace(scenario, name=f"{scenario.name}-b", describes=describes, buffered=True)
 
 
 def scenarios(*, deep: bool = False) -> tuple[Scenario, ...]:

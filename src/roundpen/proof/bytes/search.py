@@ -27,13 +27,16 @@ State = tuple[int, ...]
 SPURIOUS = 1
 """Choice of a WAIT: it ends although no event is there (Arm ARM D1.17: WFE may)."""
 _TELL_EVERY = 20_000
+_NODE_BITS = 16
+"""A buffer is one number: its stores' nodes, each with 1 added, the oldest in the lowest bits."""
 
 
 @dataclass(frozen=True)
 class Step:
     """One step of a path: who, from which node, what was read or which way was chosen.
 
-    `chosen`: the call that was chosen, in PSCI's words; `spurious`: a WFE that ended by itself.
+    `chosen`: the call that was chosen, in PSCI's words; `spurious`: a WFE that ended by itself;
+    `drained`: not the store but its arrival in memory.
     """
 
     cpu: int
@@ -41,6 +44,7 @@ class Step:
     value: int
     chosen: str = ""
     spurious: bool = False
+    drained: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Search:
         """Raises MachineError when Unicorn is not installed."""
         self.scenario = scenario
         area = scenario.area
-        self.engine = Engine(resident, area)
+        self.engine = Engine(resident, area, barriers=scenario.buffered)
         self.monitor = Monitor(area)
         self.at = self.monitor.at
         self.cpus = [
@@ -179,12 +183,31 @@ class Search:
                 yield number, 0 if woken else SPURIOUS, woken, woken
             elif kind == Kind.PAUSE:
                 yield number, 0, False, False
-            else:
+            elif kind == Kind.CHOOSE:
                 for choice in range(node.options):
                     yield number, choice, True, node.willing
+            elif not state[self.at.buffers + number]:
+                yield number, 0, True, True
+        if self.scenario.buffered:
+            yield from self._drains(state)
+
+    def _drains(self, state: State) -> Iterator[tuple[int, int, bool, bool]]:
+        """Stores that may reach memory now: of each buffer the oldest to each word. The mover is
+        the buffer (its CPU's number and n): hardware empties it sooner or later.
+        """
+        count = len(self.cpus)
+        for number in range(count):
+            words = set()
+            for place, stored in enumerate(_stores(state[self.at.buffers + number])):
+                word = self.cpus[number].nodes[stored].word
+                if word not in words:
+                    words.add(word)
+                    yield count + number, place, True, True
 
     def step(self, state: State, cpu: int, choice: int, inside: list[bool]) -> State:
         """The state behind one step of `cpu`. Raises _Stopped when a property breaks."""
+        if cpu >= len(self.cpus):
+            return self._drain(state, cpu - len(self.cpus), choice)
         node = self.cpus[cpu].nodes[state[cpu]]
         kind, at = node.kind, self.at
         new = list(state)
@@ -193,13 +216,11 @@ class Search:
             if kind == Kind.FAULT:
                 raise Broken(node.broken, node.text)
             if kind == Kind.LOAD:
-                value = state[at.memory + node.word]
+                value = self._visible(state, cpu, node.word)
                 if node.word in self.monitor.watched:
                     self.monitor.load(new, cpu, node, value, inside)
             elif kind == Kind.STORE:
-                old, new[at.memory + node.word] = state[at.memory + node.word], node.value
-                if node.word in self.monitor.watched:
-                    self.monitor.store(new, cpu, node, old)
+                self._store(new, cpu, node)
             elif kind == Kind.SIGNAL:
                 new[at.events] = (1 << len(self.cpus)) - 1
             elif kind == Kind.WAIT:
@@ -212,6 +233,43 @@ class Search:
         except Broken as broken:
             step = self._as_step(state, cpu, node, choice)
             raise _Stopped(broken, cpu, node.where, step) from broken
+        return tuple(new)
+
+    def _store(self, new: list[int], cpu: int, node: Node) -> None:
+        if node.word in self.monitor.watched:
+            self.monitor.issue(new, cpu, node)
+        if self.scenario.buffered and node.inside:
+            place = self.at.buffers + cpu
+            new[place] |= (new[cpu] + 1) << _NODE_BITS * len(_stores(new[place]))
+        else:
+            self._reach_memory(new, cpu, node)
+
+    def _reach_memory(self, new: list[int], cpu: int, node: Node) -> None:
+        place = self.at.memory + node.word
+        old, new[place] = new[place], node.value
+        if node.word in self.monitor.watched:
+            self.monitor.store(new, cpu, node, old)
+
+    def _visible(self, state: State, cpu: int, word: int) -> int:
+        """What `cpu` reads: its own last store, before it has reached memory too."""
+        if self.scenario.buffered:
+            for stored in reversed(_stores(state[self.at.buffers + cpu])):
+                node = self.cpus[cpu].nodes[stored]
+                if node.word == word:
+                    return node.value
+        return state[self.at.memory + word]
+
+    def _drain(self, state: State, cpu: int, place: int) -> State:
+        """One store of `cpu`'s buffer reaches memory."""
+        new = list(state)
+        stores = _stores(state[self.at.buffers + cpu])
+        node = self.cpus[cpu].nodes[stores.pop(place)]
+        packed = sum((one + 1) << _NODE_BITS * at for at, one in enumerate(stores))
+        new[self.at.buffers + cpu] = packed
+        try:
+            self._reach_memory(new, cpu, node)
+        except Broken as broken:
+            raise _Stopped(broken, cpu, node.where, Step(cpu, node, 0, drained=True)) from broken
         return tuple(new)
 
     def _unfold(self, state: State) -> None:
@@ -251,6 +309,8 @@ class Search:
                 return state
             self.prologue.append(self._as_step(state, cpu, node, 0))
             state = self.step(state, cpu, 0, self.inside(state))
+            while state[self.at.buffers + cpu]:
+                state = self._drain(state, cpu, 0)
         raise _Stopped(Broken("progress", "does not come to rest alone"), cpu, -1, None)
 
     # --- the way there -------------------------------------------------------------------
@@ -270,12 +330,17 @@ class Search:
         state = graph.states[graph.sources[edge]]
         mover = graph.movers[edge]
         cpu = mover if mover >= 0 else -1 - mover
+        if cpu >= len(self.cpus):
+            cpu -= len(self.cpus)
+            stores = _stores(state[self.at.buffers + cpu])
+            stored = self.cpus[cpu].nodes[stores[graph.choices[edge]]]
+            return Step(cpu, stored, 0, drained=True)
         node = self.cpus[cpu].nodes[state[cpu]]
         return self._as_step(state, cpu, node, graph.choices[edge])
 
     def _as_step(self, state: State, cpu: int, node: Node, choice: int) -> Step:
         if node.kind is Kind.LOAD:
-            return Step(cpu, node, state[self.at.memory + node.word])
+            return Step(cpu, node, self._visible(state, cpu, node.word))
         if node.kind is not Kind.CHOOSE:
             return Step(cpu, node, choice, spurious=node.kind is Kind.WAIT and choice == SPURIOUS)
         _, events = self.cpus[cpu].after(state[cpu], choice)
@@ -290,6 +355,15 @@ class Search:
         return Counterexample(
             broken.name, broken.text, path, stopped.cpu, stopped.where, len(self.prologue)
         )
+
+
+def _stores(buffer: int) -> list[int]:
+    """The nodes of a buffer's stores, the oldest first."""
+    found = []
+    while buffer:
+        found.append((buffer & (1 << _NODE_BITS) - 1) - 1)
+        buffer >>= _NODE_BITS
+    return found
 
 
 class _Stopped(Exception):

@@ -44,10 +44,17 @@ def _what(step: Step, area: Region) -> str:
         return f"reads {word.name}: {word.show(step.value)}{text}"
     if node.kind is Kind.STORE:
         word = area.words[node.word]
+        if step.drained:
+            return f"  its {word.name} = {word.show(node.value)} reaches memory"
         return f"writes {word.name} = {word.show(node.value)}{text}"
     if node.kind is Kind.CHOOSE:
         return step.chosen or node.text
-    plain = {Kind.WAIT: "wakes from WFE", Kind.SIGNAL: f"SEV{text}", Kind.PAUSE: "wakes from WFI"}
+    plain = {
+        Kind.BARRIER: "barrier",
+        Kind.WAIT: "wakes from WFE",
+        Kind.SIGNAL: f"SEV{text}",
+        Kind.PAUSE: "wakes from WFI",
+    }
     said = plain.get(node.kind, node.text)
     return f"{said}, without an event" if step.spurious else said
 

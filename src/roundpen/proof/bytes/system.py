@@ -21,6 +21,7 @@ class Hint(Enum):
     WFI = auto()
     SEV = auto()
     BARRIER = auto()
+    """DMB, DSB."""
 
 
 def register(op0: int, op1: int, crn: int, crm: int, op2: int) -> int:
@@ -81,7 +82,8 @@ def hint(word: int) -> Hint | None:
     if word in named:
         return named[word]
     if word & 0xFFFF_F01F == 0xD503_301F:
-        return Hint.BARRIER
+        # ISB and CLREX order no stores.
+        return Hint.BARRIER if word >> 5 & 7 in (4, 5) else Hint.NOTHING
     # Other hints; MSR (immediate): DAIFSet, SPSel.
     if word & 0xFFFF_F01F == 0xD503_201F or word & 0xFFF8_F01F == 0xD500_401F:
         return Hint.NOTHING

@@ -31,7 +31,12 @@ _KEPT = tuple(0x4444_0000 + number for number in range(4, 31))
 """What a caller has in x4 to x30, which it keeps (SMCCC 1.1, 2.6)."""
 _STATE = "the kernel's state"
 _TRANSIENT = (system.ELR_EL2, system.ESR_EL2, system.SPSR_EL2)
-_HINTS = {Hint.WFE: Kind.WAIT, Hint.WFI: Kind.PAUSE, Hint.SEV: Kind.SIGNAL}
+_HINTS = {
+    Hint.WFE: Kind.WAIT,
+    Hint.WFI: Kind.PAUSE,
+    Hint.SEV: Kind.SIGNAL,
+    Hint.BARRIER: Kind.BARRIER,
+}
 
 
 class Program(Protocol):
