@@ -146,6 +146,31 @@ BREAKS = (
         '__asm__ volatile("1: b 1b");\n\tif (slot->barred)', "hand-over-2", "progress",
         "without an access",
     ),
+    # Barriers: only store buffers show them.
+    Break(
+        "OFF overtakes the receipt", "park.S",
+        "receipt_given:\n\tstr	xzr, [x19, #SLOT_RELEASE]\n\tdsb	sy\n",
+        "receipt_given:\n\tstr	xzr, [x19, #SLOT_RELEASE]\n",
+        "hand-over-2-b", "fair", "nobody wakes it",
+    ),
+    Break(
+        "the release overtakes the context", "psci_on.c",
+        "slot->context = context;\n\tmemory_barrier();\n", "slot->context = context;\n",
+        "hand-over-2-b", "one winner", "claimed by CPU 0",
+    ),
+    Break(
+        "SEV overtakes the release", "psci_on.c", "dsb sy\\n\\tsev", "sev",
+        "hand-over-2-b", "fair", "nobody wakes it",
+    ),
+    Break(
+        "y is read before x is seen", "lock.h",
+        "logbook.lock_x = id;\n\t\tmemory_barrier();", "logbook.lock_x = id;",
+        "lock-2-b", "lock", "reaches memory",
+    ),
+    Break(
+        "a kernel overtakes ON", "park.S", "ic	iallu\n\tdsb	sy", "ic	iallu",
+        "return-2-el2-b", "receipt", "in the kernel while OFF",
+    ),
 )  # fmt: skip
 
 
@@ -158,10 +183,11 @@ def test_shipped_bytes_hold(name: str) -> None:
     (outcome,) = prove.prove(names=(name,))
     assert outcome.counterexample is None, "\n".join(outcome.story)
     assert outcome.holds
-    # Searches have no chance in them: another count is another search, or another binary.
+    # Searches have no chance in them, but another compiler makes another binary.
     rows = table(DOCS / "bytes.md", "bytes-scenarios")
     (row,) = [row for row in rows if row[0] == name]
-    assert (row[3], row[4]) == (str(outcome.states), str(outcome.steps))
+    assert 0.5 < outcome.states / int(row[3]) < 2, "docs/bytes.md is stale"
+    assert 0.5 < outcome.steps / int(row[4]) < 2, "docs/bytes.md is stale"
 
 
 def test_every_property_is_held_against_something() -> None:

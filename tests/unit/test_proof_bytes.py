@@ -14,7 +14,7 @@ from roundpen.contract import layout
 from roundpen.contract.layout import CpuState, Offer
 from roundpen.errors import MachineError, UserError
 from roundpen.image.wrap import pen_binary
-from roundpen.proof.bytes import binary, engine, prove, rest, system, words
+from roundpen.proof.bytes import binary, engine, figures, prove, rest, system, words
 from roundpen.proof.bytes.monitor import PROPERTIES, Broken, Monitor
 from roundpen.proof.bytes.node import CPU_ON, Call, Event, Kind, Node
 from roundpen.proof.bytes.scenarios import scenarios
@@ -158,6 +158,32 @@ def test_without_unicorn_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 def test_an_unknown_scenario() -> None:
     with pytest.raises(UserError, match=r"no such scenario; known: hand-over-2, "):
         list(prove.prove(names=("other",)))
+
+
+def outcome(name: str, *, complete: bool = True, seconds: float = 2.0) -> prove.Outcome:
+    return prove.Outcome(
+        name, "what runs", complete, 100, 300, 20, 50, 700, seconds, 64 << 20,
+        dict.fromkeys(PROPERTIES, 1), None,
+    )  # fmt: skip
+
+
+def test_figures() -> None:
+    found = figures.figures([outcome("lock-2"), outcome("race-3", complete=False, seconds=4)])
+    values = {one.name: one for one in found}
+    assert values["bytes, interleaved steps"].value == 100
+    assert values["bytes, time"].value == 6
+    assert values["bytes, time"].met
+    assert "cut short: race-3" in values["bytes, time"].note
+    assert values["bytes, peak memory"].value == 64
+    assert values["bytes, lock-2"].value == 100
+
+
+def test_the_curve_names_scenarios() -> None:
+    names = [one.name for one in scenarios(deep=True)]
+    assert set(figures.CURVE) <= set(names)
+    assert [one.value for one in figures.curve([outcome(name) for name in figures.CURVE])] == [
+        100, 1, 1,
+    ]  # fmt: skip
 
 
 def test_arguments() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from roundpen.lab.bench.figures import Figure
@@ -32,3 +33,13 @@ def figures(outcomes: Sequence[Outcome]) -> list[Figure]:
         Figure("bytes, time", seconds, "s", SECONDS, note),
         Figure("bytes, peak memory", peak / 2**20, "MiB"),
     ]
+
+
+def curve(outcomes: Sequence[Outcome]) -> list[Figure]:
+    """How the same search grows with one CPU more: states at first, then factors."""
+    found = [Figure(f"bytes, {outcomes[0].scenario}", outcomes[0].states, "states")]
+    for fewer, more in itertools.pairwise(outcomes):
+        note = f"{more.states} states, {more.seconds:.1f} s"
+        name = f"bytes, {more.scenario} by {fewer.scenario}"
+        found.append(Figure(name, more.states / fewer.states, "times", note=note))
+    return found
