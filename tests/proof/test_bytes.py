@@ -146,6 +146,11 @@ BREAKS = (
         '__asm__ volatile("1: b 1b");\n\tif (slot->barred)', "hand-over-2", "progress",
         "without an access",
     ),
+    Break(
+        "a receipt at another level", "park.S",
+        "b.ne	wrong_level\n\tbl	take_over\n\ttbz", "bl	take_over\n\ttbz",
+        "stray-2", "the kernel's state", "leaves at EL1",
+    ),
     # Barriers: only store buffers show them.
     Break(
         "OFF overtakes the receipt", "park.S",

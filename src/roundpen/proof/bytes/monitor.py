@@ -227,7 +227,7 @@ class Monitor:
             waiting = now in _MOVING
             if self.area.offer is Offer.RETURN:
                 word = state[self.at.memory + self.area.at(cpu, "release")]
-                waiting = now == CpuState.ABSENT or word != 0
+                waiting = now == CpuState.ABSENT or (word != 0 and now in _SERVED)
             mask |= waiting << cpu
         return mask
 
@@ -241,6 +241,7 @@ class Monitor:
 BOOT = 1000
 """Who claims the boot CPU: boot/."""
 _STATES = {state.value: state for state in CpuState}
+_SERVED = (CpuState.OFF, CpuState.ON)
 _MOVING = (CpuState.ABSENT, CpuState.ON_PENDING, CpuState.ON, CpuState.OFF_PENDING)
 
 

@@ -56,9 +56,13 @@ class Served(NamedTuple):
 
 
 class Door(NamedTuple):
-    """A branch to an address in the pen (offset in bytes) from outside."""
+    """A branch to an address in the pen (offset in bytes) from outside.
+
+    `level`: exception level; None: the one at which the pen itself was entered.
+    """
 
     offset: int
+    level: int | None = None
 
 
 class Event(NamedTuple):

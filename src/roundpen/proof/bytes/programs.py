@@ -202,10 +202,14 @@ class Releasing:
 
 @dataclass(frozen=True)
 class Returning:
-    """A secondary under the `return` offer: goes home whenever it likes, by the contract."""
+    """A secondary under the `return` offer: goes home whenever it likes, by the contract.
+
+    `stray`: a level below the machine's, at which it may arrive or return against the contract.
+    """
 
     area: words.Region
     cpu: int
+    stray: int | None = None
 
     def start(self) -> Place:
         """In the firmware."""
@@ -218,17 +222,19 @@ class Returning:
             return Node(Kind.STORE, False, -1, word, RETURNING, text="the kernel")
         text = {"firmware": "comes from the firmware", "kernel": "is told to return"}
         said = text.get(str(place[0]), "enters cpu-return-addr")
-        return Node(Kind.CHOOSE, False, text=said, willing=place != _KERNEL)
+        options = 1 if place == _KERNEL or self.stray is None else 2
+        return Node(Kind.CHOOSE, False, options=options, text=said, willing=place != _KERNEL)
 
     def after(self, place: Place, value: int) -> tuple[Place | Call | Door, Events]:
         """Return, steps 2 and 3."""
+        level = self.stray if value else None
         if place == _FIRMWARE:
-            return Door(binary.ARRIVE), ()
+            return Door(binary.ARRIVE, level), ()
         if place == _KERNEL:
             return ("returning",), ()
         if place == ("returning",):
             return ("leaving",), ()
-        return Door(binary.RETURN), ()
+        return Door(binary.RETURN, level), ()
 
     def entered(self, entry: int, context: int) -> Place:
         """In one of the kernels."""

@@ -106,6 +106,14 @@ def _return(cpus: int, level: int, *, deep: bool = False) -> Scenario:
     )
 
 
+def _stray() -> Scenario:
+    """No prologue: it arrives at a level of its choice."""
+    area = words.region(2, Offer.RETURN, 2)
+    describes = "as return-2-el2, and the secondary may arrive or return at EL1"
+    programs = (Releasing(area), Returning(area, 1, stray=1))
+    return Scenario("stray-2", describes, area, programs, _BOOT_CPU_RETURN)
+
+
 def _make() -> tuple[Scenario, ...]:
     hand_over = _psci(
         "hand-over-2",
@@ -120,7 +128,7 @@ def _make() -> tuple[Scenario, ...]:
     )
     sequential = (hand_over, race, _lock(2), _lock(3), _gather(2), _return(2, 2), _return(3, 2))
     buffered = (hand_over, _lock(2), _gather(2), _return(2, 2))
-    return (*sequential, _return(3, 1), *map(_buffered, buffered), *_more())
+    return (*sequential, _return(3, 1), _stray(), *map(_buffered, buffered), *_more())
 
 
 def _more() -> tuple[Scenario, ...]:

@@ -151,7 +151,7 @@ class Unfolded:
 
     def _at_door(self, state: Outside, door: Door) -> Local:
         """By a branch: from firmware or from a kernel at the pen's own level, MMU off."""
-        level = self.engine.area.entry_level
+        level = door.level or self.engine.area.entry_level
         file = dict(rest.KERNEL_AT_EL2 if level == 2 else rest.KERNEL_AT_EL1)
         file[system.SCTLR_EL2 if level == 2 else system.SCTLR_EL1] &= ~1
         registers = (0, 0, 0, 0, *_KEPT, 0, words.BASE + door.offset, 0)
@@ -172,11 +172,11 @@ class Unfolded:
     def _arrive(self, stop: Stop, events: Events = ()) -> tuple[int, Events]:
         if stop.entry is not None and not stop.broken:
             self.engine.checked["the kernel's state"] += 1
-            wrong = _misfit(stop, stack_top(self.cpu))
+            wrong = _misfit(stop, stack_top(self.cpu), self.engine.area.entry_level)
             if wrong is not None:
                 stop = replace(stop, broken=wrong[0], text=wrong[1])
         if stop.broken:
-            where = stop.local.where
+            where = stop.local.where if stop.entry is None else -1
             node = Node(Kind.FAULT, True, where, text=stop.text, broken=stop.broken)
             return self._add(stop, node), events
         if stop.entry is not None:
@@ -228,12 +228,14 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
-def _misfit(stop: Stop, stack: int) -> tuple[str, str] | None:
+def _misfit(stop: Stop, stack: int, level: int) -> tuple[str, str] | None:
     """What is wrong with the way in which a CPU leaves the pen: property and text."""
     local, registers, file = stop.local, stop.local.registers, dict(stop.local.file)
     by_eret = system.ELR_EL2 in file and stop.entry == file[system.ELR_EL2]
     if by_eret and file.get(system.SPSR_EL2) != _EL1H_MASKED:
         return _STATE, "leaves to another level than EL1h, or not masked"
+    if not by_eret and local.level != level:
+        return _STATE, f"leaves at EL{local.level}, the machine came at EL{level}"
     if by_eret and registers[31] != stack:
         return _STATE, "leaves with a stack that is not empty"
     if local.served is not None and stop.entry == _AFTER_HVC:
