@@ -25,11 +25,11 @@ demo:
 test:
 	@scripts/setup dev lab kernel proof
 	$(PYTEST) tests/unit
-	$(PYTEST) -n 2 --dist worksteal tests/proof
 	$(PYTEST) -n 2 --dist worksteal tests/pen
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture
 	$(PYTEST) -n 2 --dist worksteal tests/boot
+	$(PYTEST) -n 2 --dist worksteal tests/proof
 
 test-quick:
 	@scripts/setup dev lab

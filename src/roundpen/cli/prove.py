@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from roundpen.cli import prove_bytes
 from roundpen.cli.progress import progress
 from roundpen.errors import UserError
 
@@ -35,11 +36,18 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--json", action="store_true", help="print the verdicts as JSON")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="with --mutant: draw it there")
     parser.add_argument("--html", type=Path, metavar="FILE", help="with --mutant: a page there")
+    prove_bytes.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
+    if args.replay is not None:
+        return prove_bytes.run_replay(args)
+    if args.bytes:
+        return prove_bytes.run_bytes(args)
+    if args.binary or args.scenario:
+        raise UserError("--binary, --scenario: there is no binary to run", remedy="add --bytes")
     from roundpen.proof import catalogue
     from roundpen.report import proof as report
 
