@@ -54,6 +54,7 @@ def test_deep_is_for_what_must_hold() -> None:
     holds, falls = ALL.mutant("R2-no-1"), ALL.mutant("S3-no-dsb")
     assert prove.task(holds, deep=True).cpus > prove.task(holds).cpus
     assert prove.task(falls, deep=True).cpus == prove.task(falls).cpus
+    assert not prove.task(falls, deep=True).deep
     assert prove.task(falls).shortest
     assert not prove.task(holds).shortest
 

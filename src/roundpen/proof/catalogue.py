@@ -29,8 +29,8 @@ STARVES = "starves"
 class Model:
     """A Promela model.
 
-    `cpus` and `deep_cpus` are how many CPUs there are in the default and in the deep search of a
-    setting, `mutant_cpus` how many in that of a mutant that does not need more.
+    `cpus` is how many CPUs there are in the search of a setting, `mutant_cpus` how many in that of
+    a mutant that does not need more.
     `lanes` are the columns of a timeline behind those of the CPUs, which are numbered from
     `first_cpu`. `properties`: by name, in words. `values`: what the numbers in a timeline mean.
     """
@@ -41,7 +41,6 @@ class Model:
     values: str
     properties: Mapping[str, str] = field(hash=False)
     cpus: int
-    deep_cpus: int
     mutant_cpus: int
     lanes: tuple[str, ...]
     first_cpu: int
@@ -60,14 +59,15 @@ class Model:
 class Setting:
     """Circumstances under which a model must hold; its switches are no faults.
 
-    `fair`: searched for cycles in which somebody waits for ever although everybody goes on (weak
-    fairness), instead of for bad states.
+    `deep_cpus`: the number of CPUs in the deep search. `fair`: searched for cycles in which
+    somebody waits for ever although everybody goes on (weak fairness), instead of for bad states.
     """
 
     name: str
     model: Model
     title: str
     switches: frozenset[str]
+    deep_cpus: int
     fair: bool
 
 
@@ -151,7 +151,6 @@ def _model(name: str, data: Mapping[str, Any]) -> Model:
         values=data["values"],
         properties=data["properties"],
         cpus=data["cpus"],
-        deep_cpus=data["deep_cpus"],
         mutant_cpus=data["mutant_cpus"],
         lanes=tuple(data["lanes"]),
         first_cpu=data.get("first_cpu", 1),
@@ -164,6 +163,7 @@ def _setting(model: Model, data: Mapping[str, Any]) -> Setting:
         model=model,
         title=data["title"],
         switches=frozenset(data["switches"].split()),
+        deep_cpus=data["deep_cpus"],
         fair=data.get("fair", False),
     )
 

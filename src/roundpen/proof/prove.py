@@ -63,13 +63,14 @@ def task(subject: Setting | Mutant, *, deep: bool = False, cpus: int | None = No
         switches=setting.switches if mutant is None else mutant.all_switches,
         shortest=falls and not setting.fair,
         fair=setting.fair,
+        deep=deep and not falls,
         seconds=DEEP_SECONDS if deep else SECONDS,
     )
 
 
 def _cpus(setting: Setting, mutant: Mutant | None, *, deep: bool) -> int:
     if mutant is None:
-        return setting.model.deep_cpus if deep else setting.model.cpus
+        return setting.deep_cpus if deep else setting.model.cpus
     return setting.model.cpus if deep else mutant.cpus
 
 
@@ -89,7 +90,7 @@ def prove(
     Raises MachineError when Spin or a compiler is missing or fails.
     """
     tasks = [(subject, task(subject, deep=deep)) for subject in wanted]
-    builds = {(t.model.name, t.cpus, t.shortest, t.fair): t for _, t in tasks}
+    builds = {(t.model.name, t.cpus, t.shortest, t.fair, t.deep): t for _, t in tasks}
     for build in builds.values():
         search.prepare(build)
     found: dict[str, Verdict] = {}

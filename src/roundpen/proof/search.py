@@ -26,7 +26,8 @@ from roundpen.proof import catalogue, pan, trail
 from roundpen.proof.catalogue import STARVES, WAITS, Model
 
 MEMORY_MIB = 4000
-"""The most that one search may take."""
+DEEP_MEMORY_MIB = 12000
+"""The most that one search may take, in the default and in the deep proof."""
 DEPTH = 1_000_000
 """Steps of the longest path; the search says so when it is too small."""
 _BUILD_SECONDS = 600
@@ -40,7 +41,8 @@ class Task:
     """One search: a model with `cpus` CPUs and some switches on.
 
     `shortest`: breadth first, which is slower but finds the shortest counterexample.
-    `fair`: for cycles, not for bad states (catalogue.Setting). `seconds`: bound of wall time.
+    `fair`: for cycles, not for bad states (catalogue.Setting). `deep`: states are stored in less
+    memory, which takes longer. `seconds`: bound of wall time.
     """
 
     name: str
@@ -49,7 +51,13 @@ class Task:
     switches: frozenset[str]
     shortest: bool
     fair: bool
+    deep: bool
     seconds: float
+
+    @property
+    def memory_mib(self) -> int:
+        """Bound of memory."""
+        return DEEP_MEMORY_MIB if self.deep else MEMORY_MIB
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,9 @@ def _switches(model: Model, cpus: int) -> str:
 def _flags(task: Task) -> tuple[str, ...]:
     """What the verifier is compiled with."""
     # What finds a counterexample is done in less time than the compiler needs to optimise.
-    common = ("-O0" if task.shortest else "-O2", f"-DMEMLIM={MEMORY_MIB}", "-DVECTORSZ=2048")
+    level = "-O0" if task.shortest else "-O2"
+    compress = ("-DCOLLAPSE",) if task.deep else ()
+    common = (level, f"-DMEMLIM={task.memory_mib}", "-DVECTORSZ=2048", *compress)
     if task.fair:
         return (*common, "-DNFAIR=3")
     return (*common, "-DSAFETY", "-DNOCLAIM", *(("-DBFS",) if task.shortest else ()))
@@ -233,7 +243,7 @@ def _followed(process: subprocess.Popen[str], task: Task) -> Iterator[str]:
                 at.states / 1e6,
                 at.states / max(at.seconds, 0.01),
                 at.mebibytes,
-                MEMORY_MIB,
+                task.memory_mib,
                 at.seconds,
                 task.seconds,
             )

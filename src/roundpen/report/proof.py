@@ -12,10 +12,12 @@ from roundpen.proof.catalogue import Catalogue, Mutant, Setting
 from roundpen.proof.prove import Verdict
 from roundpen.proof.trail import Timeline, as_text
 
+_BOX = box.SIMPLE_HEAD
+
 
 def table(verdicts: Sequence[Verdict]) -> Table:
     """One row per search: what holds, and what goes wrong without each clause."""
-    result = Table("what", "clauses", "outcome", "states", "CPU s", box=box.SIMPLE_HEAD)
+    result = Table("what", "clauses", "outcome", "states", "CPU s", box=_BOX)
     for name in (0, 1):
         result.columns[name].overflow = "fold"
     for column in (3, 4):
@@ -133,10 +135,11 @@ def counterexample(verdict: Verdict) -> str:
 
 def listing(catalogue: Catalogue) -> Table:
     """The mutants, by model."""
-    result = Table("mutant", "model", "clauses", "change", "what goes wrong")
+    result = Table("mutant", "clauses", "setting", "what is changed: what goes wrong", box=_BOX)
     for entry in catalogue.mutants.values():
-        then = entry.then or "nothing: not needed by any property of the model"
-        result.add_row(entry.name, entry.setting.name, " ".join(entry.clauses), entry.change, then)
+        then = entry.then or "nothing: no property of the model needs it"
+        clauses = " ".join(entry.clauses)
+        result.add_row(entry.name, clauses, entry.setting.name, f"{entry.change}: {then}")
     return result
 
 
