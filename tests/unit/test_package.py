@@ -40,6 +40,7 @@ def test_the_wheel_carries_the_pen_and_fits_every_machine(wheel: Path) -> None:
         names = files.namelist()
     assert facts.pen is not None
     assert "roundpen/contract/layout.py" in names
+    assert {"roundpen/proof/models/return.pml", "roundpen/proof/models/return.toml"} <= set(names)
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 
