@@ -94,7 +94,7 @@ adopt:
 
 /*
  * come_home: cpu-return-addr. A CPU whose kernel was offered `return` comes back
- * (contract, Return, 4). At another level than the one it was handed out at it
+ * (contract, F1 to F5, F7). At another level than the one it was handed out at it
  * gets no receipt: what the kernel left behind there is not ours to clear.
  * In:       nothing. Out: does not return.
  * State:    MMU and data cache off; no stack; VBAR of this level still points
@@ -175,7 +175,7 @@ retire:
 
 /*
  * receipt: the CPU is in reserved memory and holds nothing of the old kernel.
- * The receipt and the arming of the loop are one store (contract, Return, 4):
+ * The receipt and the arming of the loop are one store (contract, F5):
  * once the word reads 0 a release can be heard, because the loop reads before
  * it sleeps. Only then does the state say OFF, which is what permits a CPU_ON:
  * armed first, published last.
