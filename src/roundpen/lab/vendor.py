@@ -135,6 +135,15 @@ class VirtSpec:
         """What is wrong with the return of CPU `number`."""
         return dict(self.faulty).get(number)
 
+    def return_entry(self, number: int) -> int:
+        """The address at which CPU `number` is to come home, if the tree gives it one."""
+        fault = self.fault(number)
+        if fault is Fault.ZERO_ENTRY:
+            return 0
+        if number in self.no_receipt or number in dict(self.late_receipt):
+            return params.LIAR_ENTRY
+        return params.RETURN_ENTRY + (2 if fault is Fault.ODD_ENTRY else 0)
+
 
 def machine_arguments(spec: VirtSpec) -> list[str]:
     """The arguments that make the machine: its devices, CPUs and memory."""
@@ -171,19 +180,13 @@ def vendor_tree(raw: bytes, spec: VirtSpec, command_line: str, initrd_size: int 
         tree.set_text(path, "enable-method", "spin-table")
         tree.set_u64(path, "cpu-release-addr", spec.word(number))
         if spec.returns and spec.fault(number) is not Fault.NO_ENTRY:
-            tree.set_u64(path, "cpu-return-addr", _return_entry(spec.fault(number)))
+            tree.set_u64(path, "cpu-return-addr", spec.return_entry(number))
     tree.set_text("/chosen", "bootargs", command_line)
     if initrd_size:
         tree.set_u64("/chosen", "linux,initrd-start", INITRD_ADDRESS)
         tree.set_u64("/chosen", "linux,initrd-end", INITRD_ADDRESS + initrd_size)
     _reserve(tree, spec)
     return tree.to_bytes()
-
-
-def _return_entry(fault: Fault | None) -> int:
-    if fault is Fault.ZERO_ENTRY:
-        return 0
-    return params.RETURN_ENTRY + (2 if fault is Fault.ODD_ENTRY else 0)
 
 
 def _reserve(tree: Tree, spec: VirtSpec) -> None:
