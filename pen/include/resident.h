@@ -17,5 +17,6 @@
 /* SCTLR_ELx with nothing but its RES1 bits: MMU and caches off, little endian. */
 #define SCTLR_EL2_REST 0x30c50830
 #define SCTLR_EL1_REST 0x30d00800
+#define SCTLR_EE (1 << 25)
 
 #endif

@@ -94,16 +94,18 @@ adopt:
 
 /*
  * come_home: cpu-return-addr. A CPU whose kernel was offered `return` comes back
- * (contract, Return, 4). At another level than the one it was handed out at it
+ * (contract, F1 to F5, F7). At another level than the one it was handed out at it
  * gets no receipt: what the kernel left behind there is not ours to clear.
  * In:       nothing. Out: does not return.
  * State:    MMU and data cache off; no stack; VBAR of this level still points
- *           into the old kernel, so nothing may fault before take_over.
+ *           into the old kernel, so nothing may fault before take_over. EE may be set,
+ *           by a big-endian kernel: nothing may be loaded while it is (F2).
  */
 	.section .text.come_home, "ax"
 	.globl	come_home
 come_home:
 	msr	daifset, #0xf
+	bl	little_endian
 	own_affinity x0
 	bl	find_slot
 	cbz	x0, stay
@@ -124,6 +126,25 @@ come_home:
 	dsb	nsh
 	isb
 1:	b	receipt
+
+/*
+ * little_endian: loads and stores of this level are the pen's way round.
+ * In:       nothing. Out: nothing. Clobbers: x0. State: EL2 or EL1.
+ */
+	.section .text.little_endian, "ax"
+little_endian:
+	mrs	x0, CurrentEL
+	tbz	x0, #3, 1f
+	mrs	x0, sctlr_el2
+	and	x0, x0, #~SCTLR_EE
+	msr	sctlr_el2, x0
+	isb
+	ret
+1:	mrs	x0, sctlr_el1
+	and	x0, x0, #~SCTLR_EE
+	msr	sctlr_el1, x0
+	isb
+	ret
 
 /*
  * take_over: make this level of this CPU the pen's: little endian, MMU off, its
@@ -175,7 +196,7 @@ retire:
 
 /*
  * receipt: the CPU is in reserved memory and holds nothing of the old kernel.
- * The receipt and the arming of the loop are one store (contract, Return, 4):
+ * The receipt and the arming of the loop are one store (contract, F5):
  * once the word reads 0 a release can be heard, because the loop reads before
  * it sleeps. Only then does the state say OFF, which is what permits a CPU_ON:
  * armed first, published last.

@@ -40,7 +40,7 @@ INDEX_OFFSET = 0x1C00
 INDEX_ENTRIES = 512
 SLOT_OFFSET = 0x2000
 SLOT_SIZE = 0x100
-"""Own cache writeback granule per CPU (contract, Device tree, rule 1)."""
+"""Own cache writeback granule per CPU (contract, T4)."""
 SLOT_MAX = 128
 STACK_OFFSET = 0xA000
 STACK_SIZE = 0xC0
