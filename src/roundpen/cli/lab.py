@@ -115,8 +115,8 @@ def _list(_args: argparse.Namespace) -> int:
     kernels = Table("kernel", "what it is", title="Kernels", title_justify="left")
     for name, flavour in debian.FLAVOURS.items():
         kernels.add_row(name, flavour.describes)
-    for name, describes in trimmed.FLAVOURS.items():
-        kernels.add_row(name, f"built here: {describes}")
+    for name, built in trimmed.FLAVOURS.items():
+        kernels.add_row(name, f"built here: {built.describes}")
     console = Console()
     faults = Table(
         "fault", "a CPU that ...", title="Faults of a virt-returning-...", title_justify="left"
