@@ -26,6 +26,8 @@ test:
 	@scripts/setup dev lab kernel
 	$(PYTEST) tests/unit
 	$(PYTEST) -n 2 --dist worksteal tests/pen
+	.venv/bin/roundpen kernel build --flavour lab
+	.venv/bin/roundpen kernel build --flavour lab-6.12
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture
 	$(PYTEST) -n 2 --dist worksteal tests/boot

@@ -52,7 +52,7 @@ def run_check(args: argparse.Namespace) -> int:
     from roundpen.kernel import check
 
     with progress():
-        findings = check.check(args.tree, build=not args.no_build)
+        findings = check.check(args.tree, build_each=not args.no_build)
     for finding in findings:
         sys.stdout.write(f"{finding}\n")
     return 1 if any(finding.wrong for finding in findings) else 0

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roundpen import cache
-from roundpen.errors import MachineError, UserError
-from roundpen.kernel import series, tool, trimmed
+from roundpen.errors import UserError
+from roundpen.kernel import build, fragment, series, tool, worktree
 
 BINDING = "Documentation/devicetree/bindings/arm/cpus.yaml"
 _LIMIT = 3600
@@ -35,7 +35,7 @@ class Finding:
         return f"{self.judge}: {self.patch}: {self.said}"
 
 
-def check(tree: Path, *, build: bool = True) -> list[Finding]:
+def check(tree: Path, *, build_each: bool = True) -> list[Finding]:
     """Put the series for `tree` through every judge, on a copy of hard links: it stays as it is.
 
     Raises UserError when there is no series for its line, MachineError when a tool is missing.
@@ -49,7 +49,7 @@ def check(tree: Path, *, build: bool = True) -> list[Finding]:
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"{line}-", dir=place) as name:
         copy = Path(name) / "linux"
-        _copy(tree.resolve(), copy)
+        worktree.link_tree(tree.resolve(), copy)
         before = schema_complaints(_dt(copy)) if _has_dt() else set()
         for one in known[line].patches:
             _log.info("checking %s", one.stem)
@@ -59,18 +59,9 @@ def check(tree: Path, *, build: bool = True) -> list[Finding]:
                 return [*found, Finding("patch", one.stem, refusal, wrong=True)]
             if BINDING in series.touched(one):
                 found += _binding(copy, one, before)
-            if build:
+            if build_each:
                 found.append(_build(copy, place / f"objects-{line}", one))
     return found
-
-
-def _copy(tree: Path, copy: Path) -> None:
-    """Hard links where the file system has them: `patch` replaces files, it writes to none."""
-    for options in ("-al", "-a"):
-        if _run(["cp", options, str(tree), str(copy)]).returncode == 0:
-            return
-        shutil.rmtree(copy, ignore_errors=True)
-    raise MachineError(f"{tree}: cannot be copied to {copy}", remedy="make room there")
 
 
 def _checkpatch(tree: Path, one: Path) -> Iterator[Finding]:
@@ -116,11 +107,7 @@ def _binding(tree: Path, one: Path, before: set[str]) -> Iterator[Finding]:
 def _build(tree: Path, objects: Path, one: Path) -> Finding:
     objects.mkdir(parents=True, exist_ok=True)
     if not (objects / ".config").exists():
-        files = []
-        for name, text in trimmed.fragments(trimmed.BASE).items():
-            files.append(objects / f"fragment-{name}")
-            files[-1].write_text(text, encoding="utf-8")
-        _run(trimmed.merge_arguments(tree, objects, files), tree)
+        build.configure(tree, objects, fragment.of())
     jobs = os.cpu_count() or 1
     command = ["make", "-C", str(tree), f"O={objects}", f"-j{jobs}", "Image", "KCFLAGS=-Werror"]
     done = _run(command)
@@ -130,5 +117,5 @@ def _build(tree: Path, objects: Path, one: Path) -> Finding:
 
 
 def _run(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = trimmed.environment(os.environ)
+    environment = build.environment(os.environ)
     return tool.run(command, folder, limit=_LIMIT, environment=environment)

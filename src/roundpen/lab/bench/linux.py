@@ -22,6 +22,7 @@ from roundpen.errors import MachineError
 from roundpen.image.wrap import wrap_file
 from roundpen.kernel import trimmed
 from roundpen.lab import machines, qemu, run, vendor
+from roundpen.lab.course import stages
 from roundpen.lab.events import Event, parser
 from roundpen.lab.firmware.build import PREFIX
 from roundpen.lab.firmware.build import run as tool
@@ -29,7 +30,8 @@ from roundpen.lab.guest import root
 from roundpen.lab.guest.root import Member
 from roundpen.lab.qemu import Emulator
 from roundpen.lab.roundtrip import Verdict, judge
-from roundpen.lab.scenario import Expectation, Scenario, steps
+from roundpen.lab.scenario import Expectation, Scenario
+from roundpen.lab.steps import steps
 
 PEN = "virt-unique-el2-gicv3-4-a72"
 YARDSTICK = "psci-gicv3-4-a72"
@@ -103,7 +105,7 @@ def compare(runs: int, emulator: Emulator) -> Iterator[Comparison]:
 def guest_steps(scenario: Scenario, cpus: int) -> list[str]:
     """The scenario's lines, with a look at the counter at both ends of each kexec. Pure."""
     lines = []
-    for generation in range(scenario.generations):
+    for generation in range(len(stages(scenario, cpus))):
         if generation:
             lines.append(f"{generation} run /{_TICKS}")
         for line in steps(scenario, cpus):
