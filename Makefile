@@ -28,6 +28,7 @@ test:
 	$(PYTEST) tests/unit
 	$(PYTEST) -n 2 --dist worksteal tests/pen
 	$(PYTEST) tests/series
+	.venv/bin/roundpen kernel build --flavour lab
 	.venv/bin/roundpen kernel build --flavour lab-6.12
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture

@@ -56,9 +56,12 @@ class Stage:
     def stuck(self) -> dict[int, str]:
         """The CPUs that a refusal must name, with words of the reason.
 
-        Not CPU 0: it is the one that jumps. Empty: the kernel is one that gives no names.
+        Not the one that would jump: CPU 0, or the first of those that are left without it.
+        Empty: the kernel is one that gives no names.
         """
-        return {cpu: why for cpu, why in (self.stays | self.lost).items() if cpu and why}
+        jumper = min(self.online - set(self.lost))
+        named = self.stays | self.lost
+        return {cpu: why for cpu, why in named.items() if cpu != jumper and why}
 
 
 def stages(scenario: Scenario, cpus: int) -> tuple[Stage, ...]:

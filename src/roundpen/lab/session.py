@@ -65,13 +65,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run. `transcript`: where the console's lines are kept, if they are."""
+    """What came of a run. `transcript`: where the console's lines are kept, if they are.
+
+    `nonce`: what the guest's digests are made with.
+    """
 
     job: Job
     verdict: Verdict
     console: Transcript
     events: tuple[Event, ...]
     transcript: Path | None = None
+    nonce: str = ""
 
 
 def kernel(name: str) -> Kernel:
@@ -121,7 +125,7 @@ def perform(job: Job, transcript: Path | None = None) -> Result:
     problems = (*_console_problems(job, console, watcher, words), *verdict.problems)
     verdict = replace(verdict, problems=problems)
     kept = _keep(job, console, transcript, needed=not verdict.passed)
-    return Result(job, verdict, console, tuple(watcher.events), kept)
+    return Result(job, verdict, console, tuple(watcher.events), kept, nonce)
 
 
 def _how(job: Job) -> str:
