@@ -157,7 +157,8 @@ def apply_to_copy(tree: Path, scratch: Path, series: Series) -> str | None:
 
 def apply(tree: Path, file: Path) -> str | None:
     """Apply one patch file to `tree`; why it does not fit, or None."""
-    command = ["patch", "-p1", "--forward", "--batch", "--no-backup-if-mismatch",
+    # No fuzz, like git am: a hunk whose context differs may land in another function.
+    command = ["patch", "-p1", "--fuzz=0", "--forward", "--batch", "--no-backup-if-mismatch",
                "--reject-file=-", "-d", str(tree), "-i", str(file)]  # fmt: skip
     done = tool.run(command, limit=_LIMIT)
     if done.returncode == 0:
