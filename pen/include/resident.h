@@ -10,13 +10,11 @@
 
 #define RESIDENT_ARRIVE 0x7f0	/* secondaries, straight from the firmware */
 #define RESIDENT_ADOPT 0x7f4	/* the boot CPU, once everything stands (psci) */
-#define RESIDENT_RETURN 0x7f8	/* cpu-return-addr (return) */
 
 #define MPIDR_AFFINITY 0xff00ffffff	/* Aff3, Aff2, Aff1, Aff0 (Arm ARM, MPIDR_EL1) */
 
 /* SCTLR_ELx with nothing but its RES1 bits: MMU and caches off, little endian. */
 #define SCTLR_EL2_REST 0x30c50830
 #define SCTLR_EL1_REST 0x30d00800
-#define SCTLR_EE (1 << 25)
 
 #endif

@@ -35,6 +35,8 @@ RESERVED_ALIGN = 0x10000
 
 RESIDENT_OFFSET = 0x0
 RESIDENT_MAX = 0x1800
+RESIDENT_RETURN = 0x7F8
+"""The return entry, what cpu-return-addr points to: the third of the doors in vectors.S."""
 LOGBOOK_OFFSET = 0x1800
 INDEX_OFFSET = 0x1C00
 INDEX_ENTRIES = 512

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Linux under the pen against Linux on QEMU's own PSCI: same kernel, same run, in turns.
+"""Linux under the pen's offers and on QEMU's own PSCI: same kernel, same run, in turns.
 
 Time is the guest's, with every instruction taking one nanosecond (`-icount`). By the host's
 clock the comparison would be one of emulation: QEMU's PSCI halts a CPU that is off, while one
@@ -12,12 +12,14 @@ import re
 import secrets
 import statistics
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from importlib import resources
 from pathlib import Path
 
 from roundpen import cache
+from roundpen.contract.layout import Offer
 from roundpen.errors import MachineError
 from roundpen.image.wrap import wrap_file
 from roundpen.kernel import trimmed
@@ -44,9 +46,23 @@ ICOUNT = "shift=0,sleep=off"
 COUNTER = 62_500_000
 """Hz. The generic timer of a cortex-a72 in every version of QEMU; the ratios don't need it."""
 _TICKS = "lib/ticks"
-_KILLED = re.compile(r"\[\s*(\d+\.\d+)\] psci: CPU(\d+) killed")
-"""cpu_psci_cpu_kill() in arch/arm64/kernel/psci.c of Linux: AFFINITY_INFO said OFF."""
+_BOOTED = re.compile(r"\[\s*(\d+\.\d+)\] CPU(\d+): Booted secondary processor ")
+"""secondary_start_kernel() in arch/arm64/kernel/smp.c of Linux, the same for every way there."""
 _TIMEOUT = 300.0
+
+
+class Way(Enum):
+    """How a kernel starts and stops its CPUs: for the reader, on which machine, behind what."""
+
+    PSCI = ("offer psci", PEN, Offer.PSCI)
+    RETURN = ("offer return", PEN, Offer.RETURN)
+    QEMU = ("QEMU's PSCI", YARDSTICK, None)
+
+    def __init__(self, words: str, machine: str, offer: Offer | None) -> None:
+        """Give the three parts their names."""
+        self.words = words
+        self.machine = machine
+        self.offer = offer
 
 
 @dataclass
@@ -72,34 +88,33 @@ class Samples:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All runs of both machines so far."""
+    """All runs of all ways so far."""
 
-    pen: Samples
-    yardstick: Samples
+    samples: Mapping[Way, Samples]
     runs: int
 
-    @property
-    def hotplug_ratio(self) -> float:
-        """Median hotplug cycle under the pen, by that on the yardstick."""
-        return statistics.median(self.pen.hotplug) / statistics.median(self.yardstick.hotplug)
+    def hotplug_ratio(self, ours: Way, other: Way) -> float:
+        """Median hotplug cycle of one way, by that of the other."""
+        mine, theirs = self.samples[ours].hotplug, self.samples[other].hotplug
+        return statistics.median(mine) / statistics.median(theirs)
 
-    @property
-    def kexec_ratio(self) -> float:
-        """Median kexec round trip under the pen, by that on the yardstick."""
-        return statistics.median(self.pen.kexec) / statistics.median(self.yardstick.kexec)
+    def kexec_ratio(self, ours: Way, other: Way) -> float:
+        """Median kexec round trip of one way, by that of the other."""
+        mine, theirs = self.samples[ours].kexec, self.samples[other].kexec
+        return statistics.median(mine) / statistics.median(theirs)
 
 
 def compare(runs: int, emulator: Emulator) -> Iterator[Comparison]:
-    """Do `runs` runs on each machine in turns; gives what there is after each pair.
+    """Do `runs` runs of each way in turns; gives what there is after each turn.
 
     Raises MachineError when a run does not pass: a figure from it would be worth nothing.
     """
     image = trimmed.build().image
-    pen, yardstick = Samples(), Samples()
+    samples = {way: Samples() for way in Way}
     for number in range(runs):
-        for name, samples in ((PEN, pen), (YARDSTICK, yardstick)):
-            samples.extend(_run(machines.machine(name), image, emulator))
-        yield Comparison(pen, yardstick, number + 1)
+        for way in Way:
+            samples[way].extend(_run(way, image, emulator))
+        yield Comparison(samples, number + 1)
 
 
 def guest_steps(scenario: Scenario, cpus: int) -> list[str]:
@@ -117,14 +132,14 @@ def guest_steps(scenario: Scenario, cpus: int) -> list[str]:
 
 
 def cycle_times(lines: Iterable[str]) -> Iterator[float]:
-    """Guest seconds of each hotplug cycle: from one death of a CPU to its next. Pure.
+    """Guest seconds of each hotplug cycle: from one arrival of a CPU to its next. Pure.
 
     Cycle by cycle, because Linux waits for RCU in steps of its tick: a median over cycles is
     steady where a mean over many would show how often a step more was waited.
     """
     before: tuple[str, float] | None = None
     for line in lines:
-        found = _KILLED.match(line)
+        found = _BOOTED.match(line)
         if not found:
             continue
         at = float(found[1])
@@ -139,9 +154,9 @@ def kexec_times(events: Sequence[Event], frequency: int) -> list[float]:
     return [(ticks[at + 1] - ticks[at]) / frequency for at in range(0, len(ticks) - 1, 2)]
 
 
-def _run(machine: machines.Machine, image: Path, emulator: Emulator) -> Samples:
-    wrapped = machine.family is machines.Family.VENDOR
-    wanted = Expectation(offer="psci" if wrapped else "")
+def _run(way: Way, image: Path, emulator: Emulator) -> Samples:
+    machine = machines.machine(way.machine)
+    wanted = Expectation(offer=way.offer.name.lower() if way.offer else "")
     scenario = Scenario(kexecs=KEXECS, cycles=CYCLES, expects=wanted)
     nonce = secrets.token_hex(16)
     events: list[Event] = []
@@ -157,13 +172,13 @@ def _run(machine: machines.Machine, image: Path, emulator: Emulator) -> Samples:
         folder = Path(name)
         initrd = folder / "initrd.cpio"
         initrd.write_bytes(_guest(scenario, machine.cpus, nonce, image))
-        command = [*emulator.command, *_arguments(machine, image, initrd, folder)]
+        command = [*emulator.command, *_arguments(way, image, initrd, folder)]
         ended = run.run(command, observe, timeout=_TIMEOUT, folder=folder)
     verdict = judge(events, scenario, machine.cpus, nonce)
     if ended.stopped is not run.Stopped.DONE or not verdict.passed:
         problems = "; ".join(verdict.all_problems()[:3])
         raise MachineError(
-            f"bench, {machine.name}: {ended.stopped.value}: {problems or ended.fatal}; the last "
+            f"bench, {way.words}: {ended.stopped.value}: {problems or ended.fatal}; the last "
             f"lines: {' | '.join(ended.lines[-5:])}"
         )
     return _samples(events, verdict, ended.lines)
@@ -207,11 +222,12 @@ def _ticks() -> bytes:
     return (cache.entry("ticks", cache.digest(compiler, source), make) / "ticks").read_bytes()
 
 
-def _arguments(machine: machines.Machine, image: Path, initrd: Path, folder: Path) -> list[str]:
+def _arguments(way: Way, image: Path, initrd: Path, folder: Path) -> list[str]:
     words = "console=ttyAMA0"
-    if machine.family is machines.Family.VENDOR:
+    machine = machines.machine(way.machine)
+    if way.offer is not None:
         wrapped = folder / "Image.wrapped"
-        wrap_file(image, wrapped)
+        wrap_file(image, wrapped, offer=way.offer)
         spec = vendor.VirtSpec(cpus=machine.cpus, cpu=machine.cpu, gic=3, memory_mib=machine.memory)
         made = vendor.arguments(spec, wrapped, initrd, words, folder)
     else:
