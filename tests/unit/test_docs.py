@@ -21,11 +21,11 @@ SOURCE = ROOT / "src" / "roundpen"
 DOCUMENTS = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
 
 MESSAGE_SOURCES = sorted(
-    [*(SOURCE / "image").glob("*.py"), *(SOURCE / "logbook").glob("*.py")]
+    [path for name in ("image", "logbook", "kernel") for path in (SOURCE / name).glob("*.py")]
     + [SOURCE / name for name in ("publish.py", "cache.py")]
-    + [SOURCE / "cli" / f"{verb}.py" for verb in ("wrap", "inspect", "status")]
+    + [SOURCE / "cli" / f"{verb}.py" for verb in ("wrap", "inspect", "status", "kernel")]
 )
-"""Where the messages of wrap, inspect and status come from. All of these must be documented."""
+"""Where the messages of wrap, inspect, status and kernel come from: all must be documented."""
 _RAISERS = {"UserError", "MachineError", "_bad", "_too_much"}
 _SHORTEST = 8
 """Letters of a fixed piece of a message below which finding it would prove nothing."""

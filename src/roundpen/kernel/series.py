@@ -31,8 +31,9 @@ class Series:
     patches: tuple[Path, ...]
 
     def digest(self) -> str:
-        """A key for the patches' text, messages included."""
-        return cache.digest(self.line, *(one.read_bytes() for one in self.patches))
+        """A key for what the patches change; a word in a message changes no kernel."""
+        changes = (one.read_bytes().partition(b"\ndiff --git ")[2] for one in self.patches)
+        return cache.digest(self.line, *changes)
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,8 @@ def apply_to_copy(tree: Path, scratch: Path, series: Series) -> str | None:
 
 def apply(tree: Path, file: Path) -> str | None:
     """Apply one patch file to `tree`; why it does not fit, or None."""
-    command = ["patch", "-p1", "--forward", "--batch", "--no-backup-if-mismatch",
+    # No fuzz, like git am: a hunk whose context differs may land in another function.
+    command = ["patch", "-p1", "--fuzz=0", "--forward", "--batch", "--no-backup-if-mismatch",
                "--reject-file=-", "-d", str(tree), "-i", str(file)]  # fmt: skip
     done = tool.run(command, limit=_LIMIT)
     if done.returncode == 0:

@@ -60,17 +60,25 @@ class TrimmedKernel:
     config: Path
 
 
+def find(name: str) -> Flavour:
+    """The flavour called `name`.
+
+    Raises UserError for an unknown one.
+    """
+    if name not in FLAVOURS:
+        raise UserError(
+            f"no kernel flavour called {name!r}", remedy=f"known: {', '.join(FLAVOURS)}"
+        )
+    return FLAVOURS[name]
+
+
 def build(flavour: str = BASE) -> TrimmedKernel:
     """The kernel of that flavour, built when the cache lacks it.
 
     Raises UserError for an unknown flavour; MachineError when a tool, the source or the series is
     missing, when an option did not take effect, or when the build fails.
     """
-    if flavour not in FLAVOURS:
-        raise UserError(
-            f"no kernel flavour called {flavour!r}", remedy=f"known: {', '.join(FLAVOURS)}"
-        )
-    chosen = FLAVOURS[flavour]
+    chosen = find(flavour)
     builder.require_tools()
     deb = source.deb(chosen.line)
     patches = series.lines().get(chosen.line)
