@@ -65,6 +65,11 @@ def test_instruction_figures_take_the_dearest_call() -> None:
     assert found["AFFINITY_INFO"].met is None
 
 
+def test_leaving_figures() -> None:
+    middle, longest = figures.leaving_figures([8e-6, 9e-6, 1e-4])
+    assert (round(middle.value), round(longest.value)) == (9, 100)
+
+
 def test_receipt_figures_take_the_longest_return_of_each_level() -> None:
     found = figures.receipt_figures({1: [50, 51], 2: [60, 61]})
     assert [(figure.value, figure.met) for figure in found] == [(61, False), (51, True)]

@@ -6,6 +6,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from roundpen.cli import main as cli
+from roundpen.kernel import trimmed
+from roundpen.lab import machines
 from roundpen.lab.firmware import build
 from tests.unit.test_contract_doc import CLAUSE, clauses
 from tests.unit.test_docs import DOCS, table
@@ -43,3 +46,13 @@ def test_every_mistake_names_its_clause() -> None:
     for what, seen, clause in table(DOCUMENT, "mistakes"):
         assert re.fullmatch(rf"{CLAUSE}(, {CLAUSE})*", clause), what
         assert seen
+
+
+def test_the_commands_are_understood() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    commands = re.findall(r"^ +roundpen (lab run .*)$", text, re.M)
+    assert commands
+    for command in commands:
+        given = cli.parser().parse_args(command.split())
+        assert machines.machine(given.machine).returns
+        assert given.kernel in trimmed.FLAVOURS

@@ -12,7 +12,7 @@ import re
 import secrets
 import statistics
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import resources
@@ -63,6 +63,11 @@ class Way(Enum):
         self.words = words
         self.machine = machine
         self.offer = offer
+
+    @property
+    def expects(self) -> Expectation:
+        """What a run must show."""
+        return Expectation(offer=self.offer.name.lower() if self.offer else "")
 
 
 @dataclass
@@ -155,9 +160,36 @@ def kexec_times(events: Sequence[Event], frequency: int) -> list[float]:
 
 
 def _run(way: Way, image: Path, emulator: Emulator) -> Samples:
+    scenario = Scenario(kexecs=KEXECS, cycles=CYCLES, expects=way.expects)
+    done = boot(way, image, emulator, scenario)
+    return _samples(done.events, done.verdict, done.lines)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One run that passed."""
+
+    events: Sequence[Event]
+    verdict: Verdict
+    lines: Sequence[str]
+
+
+def boot(
+    way: Way,
+    image: Path,
+    emulator: Emulator,
+    scenario: Scenario,
+    *,
+    prologue: Sequence[str] = (),
+    more: Sequence[str] = (),
+    watch: Callable[[Event], None] = lambda event: None,
+) -> Boot:
+    """Do one run by instruction count. `prologue`: steps for the guest in front of all others.
+
+    `more`: further arguments for QEMU. `watch` gets each event as it comes. Raises MachineError
+    when the run does not pass.
+    """
     machine = machines.machine(way.machine)
-    wanted = Expectation(offer=way.offer.name.lower() if way.offer else "")
-    scenario = Scenario(kexecs=KEXECS, cycles=CYCLES, expects=wanted)
     nonce = secrets.token_hex(16)
     events: list[Event] = []
     read = parser(nonce)
@@ -166,13 +198,15 @@ def _run(way: Way, image: Path, emulator: Emulator) -> Samples:
         event = read(line, seconds)
         if event is not None:
             events.append(event)
+            watch(event)
         return event is not None and event.name == "end"
 
     with tempfile.TemporaryDirectory(prefix="roundpen-bench-") as name:
         folder = Path(name)
         initrd = folder / "initrd.cpio"
-        initrd.write_bytes(_guest(scenario, machine.cpus, nonce, image))
-        command = [*emulator.command, *_arguments(way, image, initrd, folder)]
+        steps_ = [*prologue, *guest_steps(scenario, machine.cpus)]
+        initrd.write_bytes(_guest(steps_, nonce, image))
+        command = [*emulator.command, *_arguments(way, image, initrd, folder), *more]
         ended = run.run(command, observe, timeout=_TIMEOUT, folder=folder)
     verdict = judge(events, scenario, machine.cpus, nonce)
     if ended.stopped is not run.Stopped.DONE or not verdict.passed:
@@ -181,7 +215,7 @@ def _run(way: Way, image: Path, emulator: Emulator) -> Samples:
             f"bench, {way.words}: {ended.stopped.value}: {problems or ended.fatal}; the last "
             f"lines: {' | '.join(ended.lines[-5:])}"
         )
-    return _samples(events, verdict, ended.lines)
+    return Boot(events, verdict, ended.lines)
 
 
 def _samples(events: Sequence[Event], verdict: Verdict, lines: Sequence[str]) -> Samples:
@@ -199,11 +233,11 @@ def _samples(events: Sequence[Event], verdict: Verdict, lines: Sequence[str]) ->
     return found
 
 
-def _guest(scenario: Scenario, cpus: int, nonce: str, image: Path) -> bytes:
+def _guest(lines: Sequence[str], nonce: str, image: Path) -> bytes:
     files = root.base()
     files["kexec/Image"] = Member(image.read_bytes())
     files[_TICKS] = Member(_ticks(), executable=True)
-    files["scenario"] = Member(("\n".join(guest_steps(scenario, cpus)) + "\n").encode())
+    files["scenario"] = Member(("\n".join(lines) + "\n").encode())
     files["nonce"] = Member(f"{nonce}\n".encode())
     files["generation"] = Member(b"0\n")
     return root.archive(files)

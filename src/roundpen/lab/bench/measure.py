@@ -14,7 +14,7 @@ from roundpen import __version__
 from roundpen.kernel import trimmed
 from roundpen.lab import emulator as emulators
 from roundpen.lab import machines
-from roundpen.lab.bench import bare, figures, linux
+from roundpen.lab.bench import bare, figures, leaving, linux
 from roundpen.lab.bench.figures import Figure
 from roundpen.lab.bench.linux import Way
 from roundpen.lab.qemu import Emulator
@@ -89,6 +89,8 @@ def measure(runs: int = RUNS) -> Report:
             hotplug = comparison.hotplug_ratio(one, other)
             kexec = comparison.kexec_ratio(one, other)
             found += figures.ratio_figures(one.words, other.words, hotplug, kexec, runs)
+    _log.info("bench: timing returns of Linux")
+    found += figures.leaving_figures(leaving.measure(emulator))
     found += figures.size_figures(few.code)
     found += figures.gather_figures(gathered, counted)
     return Report(_machine(emulator, kernel), tuple(found))
