@@ -108,7 +108,7 @@ def test_a_change_that_make_would_miss_costs_everything(tree: Path) -> None:
 
 def test_a_build_that_fails_is_not_kept(tree: Path) -> None:
     (tree / "b.c").rename(tree / "c.c")
-    with pytest.raises(MachineError, match=r"kernel 6\.1\.7: make .* failed: .*b\.o"):
+    with pytest.raises(MachineError, match=r"kernel 6\.1\.7: make .* failed: .*No rule .*b\.o"):
         own.build(tree, WANTED)
     (tree / "c.c").rename(tree / "b.c")
     assert own.build(tree, WANTED).image.read_text() == "a\nb\n"

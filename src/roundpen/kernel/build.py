@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -32,6 +33,8 @@ _TOOLS: dict[str, str] = {
 }
 _LIMIT = 3600
 _PROGRESS_EVERY = 10.0
+_ERRORS = 4
+_ERROR = re.compile(r": (?:fatal )?error: |undefined reference|No rule to make target")
 _log = logging.getLogger(__name__)
 
 
@@ -109,12 +112,13 @@ def configure(
 def compile_image(name: str, source: Path, objects: Path, log: Path) -> None:
     """Make the Image, with progress under `name`; all that make says goes to `log`.
 
-    Raises MachineError with its last lines when it fails or takes more than an hour.
+    Raises MachineError with its errors when it fails or takes more than an hour.
     """
     command = make_arguments(source, objects, os.cpu_count() or 1)
     began = reported = time.monotonic()
     compiled = 0
     last: list[str] = []
+    errors: list[str] = []
     with (
         log.open("w", encoding="utf-8") as out,
         subprocess.Popen(
@@ -130,6 +134,8 @@ def compile_image(name: str, source: Path, objects: Path, log: Path) -> None:
         for line in process.stdout:
             out.write(line)
             last = [*last[-14:], line.strip()]
+            if _ERROR.search(line) and len(errors) < _ERRORS:
+                errors.append(line.strip())
             compiled += line.startswith("  CC ")
             now = time.monotonic()
             if now - reported >= _PROGRESS_EVERY:
@@ -138,7 +144,9 @@ def compile_image(name: str, source: Path, objects: Path, log: Path) -> None:
             if now - began > _LIMIT:
                 process.kill()
     if process.returncode != 0:
-        raise MachineError(f"kernel {name}: {' '.join(command)} failed: {' | '.join(last)}")
+        # With more than one job, the error is not among the last lines.
+        words = " | ".join(errors or last)
+        raise MachineError(f"kernel {name}: {' '.join(command)} failed: {words}")
     _log.info("kernel %s: built in %.0f s", name, time.monotonic() - began)
 
 

@@ -18,7 +18,7 @@ STUCK = "CPUs are stuck in the kernel"
 CRASHED = "Kernel panic - not syncing: sysrq triggered crash"
 """drivers/tty/sysrq.c, sysrq_handle_crash()."""
 STALE = " at arch/arm64/kernel/machine_kexec.c:"
-"""Where machine_kexec() warns that a CPU did not stop for the capture kernel."""
+"""Where machine_kexec() warns of CPUs that are still in the kernel that crashed."""
 STOPPED = f"Kernel panic - not syncing: Can't kexec: {STUCK}"
 
 
@@ -186,7 +186,7 @@ def spoken(scenario: Scenario, cpus: int) -> Spoken:
             last = STOPPED
         if stage.leaving is Leaving.CRASH:
             lines.append(CRASHED)
-            if scenario.crash is not None and scenario.crash.spinning is not None:
+            if scenario.expects.refused or (scenario.crash and scenario.crash.spinning is not None):
                 lines.append(STALE)
             after = found[stage.generation + 1]
             if scenario.crash is not None and limit_of(scenario.crash.append) >= cpus:
