@@ -24,7 +24,7 @@ demo:
 # Two machines at a time: most of them keep one core busy. The kernels come first and apart,
 # because a build takes minutes and a test's patience is for machines.
 test:
-	@scripts/setup dev lab kernel
+	@scripts/setup dev lab kernel proof
 	$(PYTEST) tests/unit
 	$(PYTEST) -n 2 --dist worksteal tests/pen
 	$(PYTEST) tests/series
@@ -33,6 +33,7 @@ test:
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture
 	$(PYTEST) -n 2 --dist worksteal tests/boot
+	$(PYTEST) -n 2 --dist worksteal tests/proof
 
 # What tests/series leaves out: an Image after each patch, four other configurations.
 series:
@@ -51,7 +52,7 @@ lint:
 	.venv/bin/mypy
 
 bench:
-	@scripts/setup lab kernel
+	@scripts/setup lab kernel proof
 	@.venv/bin/roundpen bench
 
 clean:

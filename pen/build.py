@@ -74,11 +74,14 @@ def libfdt() -> Path:
     return cache.entry("libfdt", cache.digest(_LIBFDT_REQUIREMENT), _fetch_libfdt)
 
 
-def compile_pen(out: Path, *, sources: Path = PEN, defines: str = "") -> Path:
-    """Compile `sources` into the folder `out`; gives `out`/pen.bin. Always compiles.
+def compile_pen(
+    out: Path, *, sources: Path = PEN, defines: str = "", goal: str = "pen.bin"
+) -> Path:
+    """Compile `sources` into the folder `out`; gives `out`/`goal`. Always compiles.
 
     `defines` are more options for the compiler (`-DNAME ...`), for tests that break the pen on
-    purpose. Raises MachineError, with the end of the compiler's output, when that fails.
+    purpose; `goal` is pen.bin, pen.elf or resident.elf. Raises MachineError, with the end of
+    the compiler's output, when that fails.
     """
     if shutil.which("make") is None:
         raise MachineError("pen: make is missing", remedy="install the package make")
@@ -96,8 +99,10 @@ def compile_pen(out: Path, *, sources: Path = PEN, defines: str = "") -> Path:
         f"CROSS_COMPILE={cross_prefix()}",
         f"CONTRACT={contract.resolve()}",
         f"PEN_DEFINES={defines}",
+        # The Makefile's own first goal makes pen.bin.
+        *([] if goal == "pen.bin" else [str(out.resolve() / goal)]),
     )
-    return out / "pen.bin"
+    return out / goal
 
 
 def build() -> Path:

@@ -23,9 +23,13 @@ DOCUMENTS = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
 MESSAGE_SOURCES = sorted(
     [path for name in ("image", "logbook", "kernel") for path in (SOURCE / name).glob("*.py")]
     + [SOURCE / name for name in ("publish.py", "cache.py")]
-    + [SOURCE / "cli" / f"{verb}.py" for verb in ("wrap", "inspect", "status", "kernel")]
+    + [*(SOURCE / "proof").glob("*.py"), *(SOURCE / "proof" / "bytes").glob("*.py")]
+    + [
+        SOURCE / "cli" / f"{verb}.py"
+        for verb in ("wrap", "inspect", "status", "kernel", "prove", "prove_bytes")
+    ]
 )
-"""Where the messages of wrap, inspect, status and kernel come from: all must be documented."""
+"""Where the messages of these verbs come from. All of them must be documented."""
 _RAISERS = {"UserError", "MachineError", "_bad", "_too_much"}
 _SHORTEST = 8
 """Letters of a fixed piece of a message below which finding it would prove nothing."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from roundpen import __version__
-from roundpen.cli import bench, demo, inspect, kernel, lab, status, wrap
+from roundpen.cli import bench, demo, inspect, kernel, lab, prove, status, wrap
 from roundpen.errors import MachineError, RoundpenError, UserError
 
 EXIT_USER = 2
@@ -32,7 +32,7 @@ class Verb(Protocol):
         """Do it; the result is the exit status."""
 
 
-VERBS: tuple[Verb, ...] = (demo, wrap, inspect, status, lab, bench, kernel)
+VERBS: tuple[Verb, ...] = (demo, wrap, inspect, status, lab, prove, bench, kernel)
 
 
 def parser() -> argparse.ArgumentParser:

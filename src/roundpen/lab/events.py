@@ -82,13 +82,23 @@ def parser(nonce: str) -> Reader:
         said = match["said"]
         if match["mac"] not in (mac(nonce, said), mac(nonce, said + " ")):
             return None
-        return Event(
-            int(match["generation"]),
-            int(match["sequence"]),
-            match["name"],
-            match["text"].strip(),
-            float(match["time"]),
-            wall_time,
-        )
+        return _event(match, wall_time)
 
     return parse
+
+
+def unproven(line: str, wall_time: float = 0.0) -> Event | None:
+    """The event in a line of a kept transcript, whose nonce is gone: its digest proves nothing."""
+    match = _LINE.match(line)
+    return None if match is None else _event(match, wall_time)
+
+
+def _event(match: re.Match[str], wall_time: float) -> Event:
+    return Event(
+        int(match["generation"]),
+        int(match["sequence"]),
+        match["name"],
+        match["text"].strip(),
+        float(match["time"]),
+        wall_time,
+    )

@@ -14,7 +14,7 @@ from roundpen import __version__
 from roundpen.kernel import trimmed
 from roundpen.lab import emulator as emulators
 from roundpen.lab import machines
-from roundpen.lab.bench import bare, figures, leaving, linux
+from roundpen.lab.bench import bare, figures, leaving, linux, proof
 from roundpen.lab.bench.figures import Figure
 from roundpen.lab.bench.linux import Way
 from roundpen.lab.qemu import Emulator
@@ -93,6 +93,8 @@ def measure(runs: int = RUNS) -> Report:
     found += figures.leaving_figures(leaving.measure(emulator))
     found += figures.size_figures(few.code)
     found += figures.gather_figures(gathered, counted)
+    _log.info("bench: the proof")
+    found += proof.figures()
     return Report(_machine(emulator, kernel), tuple(found))
 
 
