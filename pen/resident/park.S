@@ -50,7 +50,8 @@ arrive:
 	/*
 	 * OFF first, the bar second. boot/ raises the bar first and reads the
 	 * state second, so at least one side sees the other: a CPU that the
-	 * tree calls failed never looks OFF for good.
+	 * tree calls failed is barred. It may still look OFF, if it arrived just
+	 * before the bar was raised: whoever reads the state asks for the bar too.
 	 */
 	dsb	sy
 	mov	w0, #STATE_OFF
