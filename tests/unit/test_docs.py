@@ -22,10 +22,11 @@ DOCUMENTS = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
 
 MESSAGE_SOURCES = sorted(
     [*(SOURCE / "image").glob("*.py"), *(SOURCE / "logbook").glob("*.py")]
+    + [*(SOURCE / "check").glob("*.py"), SOURCE / "devicetree" / "outline.py"]
     + [SOURCE / name for name in ("publish.py", "cache.py")]
     + [SOURCE / "cli" / f"{verb}.py" for verb in ("wrap", "inspect", "status")]
 )
-"""Where the messages of wrap, inspect and status come from. All of these must be documented."""
+"""Where the messages of wrap, inspect, status and check come from: all must be documented."""
 _RAISERS = {"UserError", "MachineError", "_bad", "_too_much"}
 _SHORTEST = 8
 """Letters of a fixed piece of a message below which finding it would prove nothing."""
