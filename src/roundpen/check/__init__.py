@@ -8,10 +8,10 @@
 from roundpen.check.board import Address, Board, Cpu, Gic, Kind, Psci, Range, Reserved, Trouble
 from roundpen.check.files import read_board
 from roundpen.check.findings import Finding, Rule, Severity, check, find_rule, rules
-from roundpen.check.routes import Route, State, routes
 from roundpen.check.run import Checked, check_board, check_file, check_files
 from roundpen.check.survey import survey
 from roundpen.check.system import System
+from roundpen.check.ways import Route, State, routes
 
 __all__ = [
     "Address",

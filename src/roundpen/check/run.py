@@ -11,8 +11,8 @@ from pathlib import Path
 from roundpen.check.board import Board
 from roundpen.check.files import printable, read_board
 from roundpen.check.findings import Finding, Severity, check
-from roundpen.check.routes import Route, routes
 from roundpen.check.system import UNKNOWN, System
+from roundpen.check.ways import Route, routes
 from roundpen.errors import RoundpenError
 
 _WORTH_IT = 64

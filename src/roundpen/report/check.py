@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
 from roundpen.check.findings import Finding, Rule, Severity
-from roundpen.check.routes import Route, State
 from roundpen.check.run import Checked
+from roundpen.check.ways import Route, State
 
 WIDTH = 100
 _LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roundpen.check.findings import Rule, rules
-from roundpen.check.routes import WAYS
+from roundpen.check.ways import WAYS
 from roundpen.errors import UserError
 from roundpen.publish import publish
 

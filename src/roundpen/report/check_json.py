@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from roundpen.check.board import Board, Cpu
 from roundpen.check.findings import Finding
-from roundpen.check.routes import Route
 from roundpen.check.run import Checked
+from roundpen.check.ways import Route
 
 FORMAT = "roundpen-check-1"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from roundpen.check.board import Board, Psci
 from roundpen.check.findings import Case, Hit, Severity, rule
-from roundpen.check.rules.words import of
+from roundpen.check.rulebook.words import of
 
 METHODS = ("smc", "hvc")
 

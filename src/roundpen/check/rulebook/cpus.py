@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from roundpen.check.board import MPIDR_AFFINITY, Cpu, Kind
 from roundpen.check.findings import Case, Hit, Severity, rule
-from roundpen.check.rules.words import names, of
+from roundpen.check.rulebook.words import names, of
 from roundpen.contract import layout
 
 _LINUX_METHODS = ("psci", "spin-table")

@@ -9,10 +9,10 @@ from enum import Enum
 from typing import NamedTuple
 
 from roundpen.check.board import WORD_SIZE, Board, Range
-from roundpen.check.rules.psci import METHODS
-from roundpen.check.rules.psci import node as psci_node
-from roundpen.check.rules.release import LINE
-from roundpen.check.rules.returning import refusals
+from roundpen.check.rulebook.psci import METHODS
+from roundpen.check.rulebook.psci import node as psci_node
+from roundpen.check.rulebook.release import LINE
+from roundpen.check.rulebook.returning import refusals
 from roundpen.check.system import UNKNOWN, System
 from roundpen.contract import layout
 

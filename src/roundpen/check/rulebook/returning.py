@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 
 from roundpen.check.board import WORD_SIZE, Board, Cpu, Range
 from roundpen.check.findings import Case, Hit, Severity, rule
-from roundpen.check.rules.release import LINE
-from roundpen.check.rules.words import names, of
+from roundpen.check.rulebook.release import LINE
+from roundpen.check.rulebook.words import names, of
 from roundpen.contract import layout
 
 PROP = "cpu-return-addr"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from roundpen.check.board import WORD_SIZE, Board, Cpu, Range
 from roundpen.check.findings import Case, Hit, Severity, rule
-from roundpen.check.rules.words import names, of
+from roundpen.check.rulebook.words import names, of
 
 PROP = "cpu-release-addr"
 LINE = 64
