@@ -14,8 +14,10 @@ from typing import Any
 
 import libfdt
 
-from roundpen.check import Board, System, survey
+from roundpen.check import Board, System, check_board, survey
 from roundpen.devicetree import Outline
+from roundpen.errors import UserError
+from roundpen.report import check as report
 
 Nodes = dict[str, Any]
 Value = object
@@ -185,3 +187,18 @@ def with_reserve(sample: Sample, *entries: tuple[int, int]) -> Sample:
 
 def on(sample: Sample, system: System) -> Sample:
     return Sample(sample.nodes, sample.reserve, system)
+
+
+def board(data: bytes) -> Board:
+    return survey(Outline(data, "hostile"))
+
+
+def survives(data: bytes) -> None:
+    """All of a check, the text too; nothing but UserError may come out."""
+    try:
+        found = check_board(board(data))
+    except UserError as error:
+        assert str(error).isprintable()
+        return
+    for line in (*report.full(found), report.line(found)):
+        assert line.isprintable() or line == ""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from roundpen.check.board import Board
@@ -50,13 +51,15 @@ def read_bounded(path: Path, limit: int = SIZE_MAX) -> bytes:
     except (OSError, ValueError) as error:
         why = reason_of(error) if isinstance(error, OSError) else str(error)
         raise UserError(f"{name}: cannot be read: {why}") from error
-    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UserError(f"{name}: no regular file", remedy="give a DTB, or a folder of them")
-        return _read(stream.read, name, limit)
+        return _read(partial(os.read, descriptor), name, limit)
+    finally:
+        os.close(descriptor)
 
 
-def _read(read: Callable[[int], bytes | None], name: str, limit: int) -> bytes:
+def _read(read: Callable[[int], bytes], name: str, limit: int) -> bytes:
     pieces = []
     left = limit + 1
     try:

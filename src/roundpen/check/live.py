@@ -29,7 +29,7 @@ _CONFIG_MAX = 4 << 20
 _LOG_MAX = 8 << 20
 _SECONDS = 30
 _OF_INTEREST = re.compile(
-    r"kexec|CPUs? .*(stuck|stale|online|firmware|started at EL)|CPU\d+: |psci|returned", re.I
+    r"kexec|CPU.*(stuck|stale|online|firmware|started at EL)|CPU\d+: |psci", re.I
 )
 _BAD_STATES = (CpuState.ABSENT, CpuState.FAILED, CpuState.WRONG_LEVEL, CpuState.DEAD)
 
@@ -166,7 +166,8 @@ def _log(root: Path) -> Iterator[str]:
                 return
             left -= len(record)
             for line in record.decode("utf-8", "replace").splitlines():
-                yield line.partition(";")[2]
+                text = line.partition(";")[2]
+                yield "".join(sign for sign in text if sign.isprintable())
     finally:
         os.close(descriptor)
 

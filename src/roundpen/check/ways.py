@@ -189,10 +189,8 @@ def _firmware(board: Board, system: System) -> Answer:
     promised = [cpu for cpu in board.spinning if cpu.returns_to]
     if not promised:
         return Answer(_CLOSED, "this firmware promises no way back (no cpu-return-addr)")
-    found = refusals(board, system.cache_line or LINE)
-    for cpu in board.spinning:
-        code = found[cpu.path]
-        if code:
+    for cpu, code in refusals(board, system.cache_line or LINE):
+        if code and not cpu.is_boot:  # the boot CPU runs kexec: it need not go
             return Answer(_CLOSED, f"the kernel does not believe {cpu.path}: see {code}")
     return Answer(_DEPENDS, "firmware promises it; if the kernel carries the series")
 

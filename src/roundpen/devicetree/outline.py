@@ -42,6 +42,7 @@ property that has it: one name of megabytes, used often, would take minutes.
 """
 _HEADER = struct.Struct(">10I")
 _MAGIC = 0xD00DFEED
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NOT_FOUND = -libfdt.NOTFOUND
 
 
@@ -87,13 +88,14 @@ class Node:
     def strings(self, name: str) -> tuple[str, ...]:
         """A property as a list of strings; empty when it is missing.
 
-        What is not ASCII is replaced: no standard value has any, and nobody's terminal is to
-        be at the mercy of a tree.
+        What is not printable ASCII is replaced: no standard value has any, and nobody's
+        terminal is to be at the mercy of a tree.
         """
         value = self.get(name)
         if not value:
             return ()
-        return tuple(part.decode("ascii", "replace") for part in value.rstrip(b"\0").split(b"\0"))
+        text = value.rstrip(b"\0").decode("ascii", "replace")
+        return tuple(_CONTROL.sub("\ufffd", part) for part in text.split("\0"))
 
     def text(self, name: str) -> str | None:
         """The first string of a property; None when it is missing or empty."""

@@ -36,7 +36,7 @@ def full(checked: Checked, *, colour: bool = False) -> Iterator[str]:
         yield f"could not be read: {checked.unreadable}"
         return
     methods = ", ".join(sorted({cpu.method or "no enable-method" for cpu in board.secondaries}))
-    yield f"{checked.name}: {printable(board.model) if board.model else 'a board without a name'}"
+    yield f"{checked.name}: {board.model or 'a board without a name'}"
     yield f"  {len(board.cpus)} CPUs, started by {methods or 'nobody'}"
     yield ""
     yield f"Findings: {_count(checked.findings)}"
@@ -48,25 +48,20 @@ def full(checked: Checked, *, colour: bool = False) -> Iterator[str]:
         yield from _route(route, colour)
 
 
-def printable(text: str) -> str:
-    """`text` from a tree with what a terminal would act upon replaced."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
-
-
 def _finding(finding: Finding, colour: bool) -> Iterator[str]:
     severity = _tint(finding.severity.value, finding.severity, colour)
     yield f"  {finding.code} {severity}: {finding.title}"
-    yield f"      at        {printable(': '.join(filter(None, (finding.node, finding.prop))))}"
+    yield f"      at        {': '.join(filter(None, (finding.node, finding.prop)))}"
     for label in ("found", "expected", "do"):
         text = getattr(finding, label)
         if text:
-            yield f"      {label:<9} {printable(text)}"
+            yield f"      {label:<9} {text}"
 
 
 def _route(route: Route, colour: bool) -> Iterator[str]:
     state = _tint(f"{route.state.value:<8}", route.state, colour)
     yield f"  {state} {_plain(route.title)}"
-    yield f"           {printable(route.reason)}"
+    yield f"           {route.reason}"
     if route.state is State.CLOSED:
         return
     for label in ("needs", "costs", "keeps"):

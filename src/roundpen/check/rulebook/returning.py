@@ -10,7 +10,7 @@ differ, because a tree says less than a running kernel knows: the cache writebac
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from roundpen.check.board import WORD_SIZE, Board, Cpu, Range
 from roundpen.check.findings import Case, Hit, Severity, rule
@@ -59,29 +59,34 @@ def never_mapped(board: Board, address: int, size: int) -> bool:
     return board.in_ram(Range(address, address + size)) is False or board.kept(wanted, no_map=True)
 
 
-def refusals(board: Board, line: int) -> dict[str, str | None]:
-    """For each usable spin-table CPU, by path: the code of the first reason not to return it.
+def refusals(board: Board, line: int) -> list[tuple[Cpu, str | None]]:
+    """Each usable spin-table CPU, and the code of the first reason not to return it.
 
     None: the kernel returns it. `line`: bytes of the cache writeback granule.
     """
     near = neighbours(board, line)
-    return {
-        cpu.path: _reason(board, cpu, near.get(cpu.path, ())) for cpu in board.usable if cpu.spins
-    }
+    return [
+        (cpu, _reason(board, cpu, near[index]))
+        for index, cpu in enumerate(board.cpus)
+        if cpu.spins and not cpu.failed
+    ]
 
 
-def neighbours(board: Board, line: int) -> dict[str, tuple[Cpu, ...]]:
-    """By path, the other CPUs, used or not, whose release word is in the same `line` bytes."""
-    lines: dict[int, list[Cpu]] = defaultdict(list)
-    for cpu in board.cpus:
+def neighbours(board: Board, line: int) -> list[tuple[Cpu, ...]]:
+    """For each CPU of `board.cpus` the others, used or not, with a word in the same `line` bytes.
+
+    By index and not by path: a damaged tree may have two nodes of one name.
+    """
+    lines: dict[int, list[int]] = defaultdict(list)
+    for index, cpu in enumerate(board.cpus):
         if cpu.word is not None:
-            lines[cpu.word // line].append(cpu)
-    return {
-        cpu.path: tuple(together[:index] + together[index + 1 :])[:_NAMED]
-        for together in lines.values()
-        if len(together) > 1
-        for index, cpu in enumerate(together)
-    }
+            lines[cpu.word // line].append(index)
+    found: list[tuple[Cpu, ...]] = [()] * len(board.cpus)
+    for together in lines.values():
+        few = together[: _NAMED + 1]
+        for index in together:
+            found[index] = tuple(board.cpus[other] for other in few if other != index)
+    return found
 
 
 def _reason(board: Board, cpu: Cpu, near: tuple[Cpu, ...]) -> str | None:
@@ -106,7 +111,7 @@ def _reason(board: Board, cpu: Cpu, near: tuple[Cpu, ...]) -> str | None:
 def _refused(case: Case, code: str) -> Iterator[Cpu]:
     """The spin-table CPUs that `code` is the kernel's reason not to return."""
     found = refusals(case.board, case.system.cache_line or LINE)
-    return (cpu for cpu in case.board.usable if found.get(cpu.path) == code)
+    return (cpu for cpu, reason in found if reason == code)
 
 
 @rule(
@@ -260,14 +265,20 @@ def entry_is_mapped(case: Case) -> Iterator[Hit]:
         )
 
 
-def _close(cpu: Cpu, others: Sequence[Cpu], size: int) -> Hit:
-    return Hit(
-        cpu.path,
-        "cpu-release-addr",
-        f"{cpu.word:#x}, in the same {size} bytes as that of {names(others)}",
-        f"a word of its own, {GRANULE} bytes from any other",
-        "move the words apart",
-    )
+def _close(case: Case, reason: str | None, size: int) -> Iterator[Hit]:
+    """The CPUs with that reason not to return them, and a neighbour within `size` bytes."""
+    board, line = case.board, case.system.cache_line or LINE
+    near, short = neighbours(board, size), neighbours(board, line)
+    for index, cpu in enumerate(board.cpus):
+        judged = cpu.spins and not cpu.failed and near[index]
+        if judged and _reason(board, cpu, short[index]) == reason:
+            yield Hit(
+                cpu.path,
+                "cpu-release-addr",
+                f"{cpu.word:#x}, in the same {size} bytes as that of {names(near[index])}",
+                f"a word of its own, {GRANULE} bytes from any other",
+                "move the words apart",
+            )
 
 
 @rule(
@@ -282,10 +293,7 @@ def _close(cpu: Cpu, others: Sequence[Cpu], size: int) -> Hit:
 )
 def shared(case: Case) -> Iterator[Hit]:
     """Another CPU has the word, or one in the same cache line."""
-    line = case.system.cache_line or LINE
-    near = neighbours(case.board, line)
-    for cpu in _refused(case, "RP048"):
-        yield _close(cpu, near[cpu.path], line)
+    yield from _close(case, "RP048", case.system.cache_line or LINE)
 
 
 @rule(
@@ -301,10 +309,7 @@ def close(case: Case) -> Iterator[Hit]:
     """Another CPU's word is within the contract's granule; the line's length is not known."""
     if case.system.cache_line:
         return
-    found, near = refusals(case.board, LINE), neighbours(case.board, GRANULE)
-    for cpu in case.board.usable:
-        if cpu.path in near and found.get(cpu.path, "") is None:
-            yield _close(cpu, near[cpu.path], GRANULE)
+    yield from _close(case, None, GRANULE)
 
 
 @rule(
