@@ -6,12 +6,13 @@
 PYTEST := .venv/bin/pytest
 SOURCES = $(wildcard src tests pen hatch_build.py)
 
-.PHONY: help demo test test-quick lint bench clean
+.PHONY: help demo test test-quick series lint bench clean
 
 help:
 	@echo 'make demo        an emulated Raspberry Pi 3B: kexec refused, then twice with every CPU'
-	@echo 'make test        all tests, machines included (under 20 minutes)'
+	@echo 'make test        all tests, machines included (under 25 minutes)'
 	@echo 'make test-quick  tests that start no machine (under a minute)'
+	@echo 'make series      every patch and configuration of the Linux series (half an hour)'
 	@echo 'make lint        ruff and mypy'
 	@echo 'make bench       figures: instructions, boot time added, ratios to other PSCIs'
 	@echo 'make clean       remove what was built here; the cache in ~/.cache/roundpen stays'
@@ -26,9 +27,18 @@ test:
 	@scripts/setup dev lab kernel
 	$(PYTEST) tests/unit
 	$(PYTEST) -n 2 --dist worksteal tests/pen
+	$(PYTEST) tests/series
+	.venv/bin/roundpen kernel build --flavour lab
+	.venv/bin/roundpen kernel build --flavour lab-6.12
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture
 	$(PYTEST) -n 2 --dist worksteal tests/boot
+
+# What tests/series leaves out: an Image after each patch, four other configurations.
+series:
+	@scripts/setup lab kernel
+	.venv/bin/roundpen kernel check 6.1
+	.venv/bin/roundpen kernel check 6.12
 
 test-quick:
 	@scripts/setup dev lab

@@ -206,6 +206,17 @@ class Bench:
             [*arguments, "-kernel", str(image)], workdir, what.nonce, timeout, qemu=self.qemu
         )
 
+    def on_firmware(
+        self, spec: VirtSpec, tests: Tests, *, timeout: float = 120, **more: object
+    ) -> Outcome:
+        """The vendor firmware alone: whatever it offers is its own."""
+        workdir = self.folder(f"firmware-{secrets.token_hex(4)}")
+        what = config_for(spec, tests, **more)
+        image = workdir / "kernel.bin"
+        image.write_bytes(payload_build.image(what))
+        arguments = vendor.arguments(spec, image, None, "", workdir, qemu=self.qemu)
+        return start(arguments, workdir, what.nonce, timeout, qemu=self.qemu)
+
     def on_pen(
         self,
         spec: VirtSpec,

@@ -21,12 +21,16 @@ SOURCE = ROOT / "src" / "roundpen"
 DOCUMENTS = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
 
 MESSAGE_SOURCES = sorted(
-    [*(SOURCE / "image").glob("*.py"), *(SOURCE / "logbook").glob("*.py")]
-    + [*(SOURCE / "check").glob("*.py"), SOURCE / "devicetree" / "outline.py"]
+    [
+        path
+        for name in ("image", "logbook", "kernel", "check")
+        for path in (SOURCE / name).glob("*.py")
+    ]
+    + [SOURCE / "devicetree" / "outline.py"]
     + [SOURCE / name for name in ("publish.py", "cache.py")]
-    + [SOURCE / "cli" / f"{verb}.py" for verb in ("wrap", "inspect", "status")]
+    + [SOURCE / "cli" / f"{verb}.py" for verb in ("wrap", "inspect", "status", "kernel")]
 )
-"""Where the messages of wrap, inspect, status and check come from: all must be documented."""
+"""Where the messages of these verbs and of check come from: all must be documented."""
 _RAISERS = {"UserError", "MachineError", "_bad", "_too_much"}
 _SHORTEST = 8
 """Letters of a fixed piece of a message below which finding it would prove nothing."""
@@ -194,7 +198,7 @@ def test_every_foreign_format_is_documented() -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_resolve(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"\]\((?!https://)([^)\s]+)\)", text):
         file, _, anchor = target.partition("#")
         other = (path.parent / file).resolve() if file else path
         assert other.is_file(), f"{path.name}: {target}"

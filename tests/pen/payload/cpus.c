@@ -201,6 +201,8 @@ static void work(struct cpu *me)
 		me->done = me->posted;
 		go_home();
 	}
+	if (job == JOB_UNREST)
+		me->answer = unrest();
 	if (job == JOB_FEATURES)
 		run_features();
 	if (job == JOB_RACE)

@@ -44,7 +44,7 @@ _Static_assert(__builtin_offsetof(struct config, cpu_count) == CONFIG_CPU_COUNT,
 _Static_assert(__builtin_offsetof(struct config, mpidr) == CONFIG_MPIDR, "mpidr");
 extern struct config config;
 
-enum job { JOB_NONE, JOB_FEATURES, JOB_DIRTY_OFF, JOB_OFF, JOB_RACE, JOB_ON, JOB_RETURN };
+enum job { JOB_NONE, JOB_FEATURES, JOB_DIRTY_OFF, JOB_OFF, JOB_RACE, JOB_ON, JOB_RETURN, JOB_UNREST };
 
 #define FEATURES 16
 #define VIEW 24
@@ -119,6 +119,7 @@ void test_suspend(void);
 void test_spin_table(void);
 void test_return(void);
 void go_home(void) __attribute__((noreturn));
+u64 unrest(void);
 void test_features(void);
 void run_features(void);
 void take_view(u64 number);

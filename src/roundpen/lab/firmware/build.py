@@ -15,7 +15,7 @@ from roundpen.lab.firmware import params
 PREFIX = "" if platform.machine() == "aarch64" else "aarch64-linux-gnu-"
 """Of the compiler's tools: an arm64 host's own ones will do."""
 
-SOURCES = ("start.S", "home.S", "el3.c", "gic.c")
+SOURCES = ("start.S", "home.S", "liar.S", "el3.c", "gic.c")
 _ALL = (*SOURCES, "vendor.h", "vendor.ld")
 FLAGS = (
     "-std=gnu11",
@@ -72,7 +72,7 @@ def binary() -> Path:
 def _build(here: Path, folder: Path) -> None:
     (folder / "params.h").write_text(params.header())
     script = (here / "vendor.ld").read_text()
-    for name in ("VENDOR_BASE", "VENDOR_PARAMS", "RETURN_ENTRY"):
+    for name in ("VENDOR_BASE", "VENDOR_PARAMS", "RETURN_ENTRY", "LIAR_ENTRY", "OWN_WORDS"):
         script = script.replace(name, hex(getattr(params, name)))
     (folder / "vendor.ld").write_text(script)
     elf = folder / "vendor.elf"
