@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -35,7 +36,7 @@ def codes(found: Board) -> set[str]:
 
 
 @pytest.mark.parametrize("gic", [2, 3])
-def test_words_of_their_own(tmp_path: Path, gic: int) -> None:
+def test_words_of_their_own(tmp_path: Path, gic: Literal[2, 3]) -> None:
     found = board(VirtSpec(cpus=4, cpu="cortex-a53", gic=gic), tmp_path)
     assert len(found.cpus) == 4
     assert codes(found) == {"RP040"}

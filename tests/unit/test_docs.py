@@ -28,7 +28,7 @@ MESSAGE_SOURCES = sorted(
     ]
     + [SOURCE / "devicetree" / "outline.py"]
     + [SOURCE / name for name in ("publish.py", "cache.py")]
-    + [SOURCE / "cli" / f"{verb}.py" for verb in ("wrap", "inspect", "status", "kernel")]
+    + [SOURCE / "cli" / f"{verb}.py" for verb in ("check", "wrap", "inspect", "status", "kernel")]
 )
 """Where the messages of these verbs and of check come from: all must be documented."""
 _RAISERS = {"UserError", "MachineError", "_bad", "_too_much"}

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roundpen.errors import UserError
+from roundpen.errors import MachineError, UserError
 
 if TYPE_CHECKING:
     from roundpen.check import Checked
@@ -46,6 +47,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Check, print, and say how it went."""
+    if importlib.util.find_spec("libfdt") is None:
+        raise MachineError(
+            "the Python module libfdt is not installed, which reads device trees",
+            remedy="pip install 'roundpen[check]'",
+        )
     from roundpen.report import check as report
 
     if args.rules or args.explain:
