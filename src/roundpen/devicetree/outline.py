@@ -30,7 +30,7 @@ from libfdt import (
 )
 
 from roundpen.devicetree.tree import Reservation
-from roundpen.errors import UserError
+from roundpen.errors import MachineError, UserError
 
 SIZE_MAX = 16 << 20
 """Bytes. arm64 boots no tree above 2 MiB; the rest is room to say so of a real one."""
@@ -116,7 +116,8 @@ class Outline:
     def __init__(self, data: bytes, name: str = "device tree") -> None:
         """Read `data`; `name` is what messages call it.
 
-        Raises UserError when `data` is not a whole, well-formed DTB.
+        Raises UserError when `data` is not a whole, well-formed DTB. Reading properties raises
+        MachineError when the libfdt module is too old.
         """
         self.name = name
         self.size, self.boot_cpu = self._check_header(data)
@@ -208,19 +209,24 @@ class Outline:
 
         Raises UserError when the tree is damaged there.
         """
-        value, length = fdt_getprop(self._fdt, self._offsets[index], name)
+        found = fdt_getprop(self._fdt, self._offsets[index], name)
+        if isinstance(found, int):
+            _too_old()
+        value, code = found
         if value is None:
-            if length != _NOT_FOUND:
-                self._damaged(f"libfdt: {libfdt.strerror(length)}")
+            if code != _NOT_FOUND:
+                self._damaged(f"libfdt: {libfdt.strerror(code)}")
             return None
         return bytes(value)
 
     def having(self, name: str, pattern: re.Pattern[bytes]) -> Iterator[Node]:
         """The nodes, in the tree's order, in whose property `name` the pattern is found."""
-        fdt, found = self._fdt, pattern.search
+        fdt, search = self._fdt, pattern.search
         for index, offset in enumerate(self._offsets):
-            value, _ = fdt_getprop(fdt, offset, name)
-            if value is not None and found(value):
+            found = fdt_getprop(fdt, offset, name)
+            if isinstance(found, int):
+                _too_old()
+            if found[0] is not None and search(found[0]):
                 yield Node(self, index)
 
     def node(self, path: str) -> Node | None:
@@ -240,3 +246,15 @@ class Outline:
                 self._damaged(f"libfdt: {libfdt.strerror(code)}")
             found.append(Reservation(int(address), int(size)))
         return found
+
+
+def _too_old() -> NoReturn:
+    """pylibfdt 1.6 gives a bare number for a property that is not there.
+
+    It also drops a reference to None each time, until Python itself dies ("deallocating None"):
+    observed with Debian 12's python3-libfdt 1.6.1.
+    """
+    raise MachineError(
+        "the Python module libfdt is older than 1.7, whose fdt_getprop() crashes Python",
+        remedy="pip install 'roundpen[check]'",
+    )
