@@ -13,8 +13,9 @@ import jsonschema
 import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
-from roundpen.check import check_files, rules
+from roundpen.check import check_board, check_files, rules
 from roundpen.cli import main as cli
+from roundpen.report import check as report
 from tests.unit.check_boards import changed, psci, returnable, spin, u64
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,3 +182,9 @@ def test_a_check_imports_little() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_colour_is_asked_for_not_assumed() -> None:
+    found = check_board(spin().board())
+    assert "\x1b[31merror" in "\n".join(report.full(found, colour=True))
+    assert "\x1b" not in "\n".join(report.full(found))
