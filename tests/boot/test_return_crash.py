@@ -57,8 +57,8 @@ def test_every_cpu_in_the_capture_kernel(
     ("machine", "wrap", "kernel", "crash"),
     [
         ("virt-returning-el2-gicv3-4-a72", AS_IS, "lab", Crash(cpu=1, spinning=3)),
-        ("virt-shared-el2-gicv2-4-a53", RETURN, "lab-6.12", Crash(cpu=1, spinning=0)),
-        ("virt-returning-el1-gicv2-4-a72", AS_IS, "lab", Crash(cpu=0, spinning=2)),
+        ("virt-shared-el2-gicv2-4-a53", RETURN, "lab", Crash(cpu=1, spinning=0)),
+        ("virt-returning-el1-gicv2-4-a72", AS_IS, "lab-6.12", Crash(cpu=0, spinning=2)),
     ],
 )
 def test_one_cpu_spins_with_its_interrupts_off(

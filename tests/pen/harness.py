@@ -207,14 +207,23 @@ class Bench:
         )
 
     def on_firmware(
-        self, spec: VirtSpec, tests: Tests, *, timeout: float = 120, **more: object
+        self,
+        spec: VirtSpec,
+        tests: Tests,
+        *,
+        timeout: float = 120,
+        firmware: Path | None = None,
+        **more: object,
     ) -> Outcome:
-        """The vendor firmware alone: whatever it offers is its own."""
+        """The vendor firmware alone, or another `firmware`: whatever it offers is its own."""
         workdir = self.folder(f"firmware-{secrets.token_hex(4)}")
         what = config_for(spec, tests, **more)
         image = workdir / "kernel.bin"
         image.write_bytes(payload_build.image(what))
         arguments = vendor.arguments(spec, image, None, "", workdir, qemu=self.qemu)
+        if firmware:
+            usual = str(build.binary())
+            arguments = [text.replace(usual, str(firmware)) for text in arguments]
         return start(arguments, workdir, what.nonce, timeout, qemu=self.qemu)
 
     def on_pen(

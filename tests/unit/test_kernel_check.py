@@ -11,7 +11,7 @@ import pytest
 
 from roundpen.cli.main import main
 from roundpen.errors import MachineError
-from roundpen.kernel import binding, build, check, checkpatch, compiles
+from roundpen.kernel import binding, build, check, checkpatch, compiles, series
 from roundpen.kernel.finding import Finding, Verdict
 from roundpen.report import series as report
 
@@ -95,13 +95,18 @@ def test_the_cases_are_a_tree(tmp_path: Path) -> None:
 
 
 def test_targets() -> None:
-    assert compiles.targets(
-        ["drivers/irqchip/irq-gic.c", "Documentation/x.rst", "include/linux/y.h"]
-    ) == ["drivers/irqchip/irq-gic.o"]
-    assert compiles.targets(
-        ["arch/arm64/kernel/Makefile", "arch/arm64/kernel/smp.c", "arch/arm64/mm/cache.S"]
-    ) == ["arch/arm64/kernel/", "arch/arm64/mm/cache.o"]
-    assert compiles.targets(["arch/arm64/include/asm/smp.h"]) == ["arch/arm64/kernel/"]
+    touched = ["drivers/irqchip/irq-gic.c", "arch/arm64/mm/cache.S", "include/linux/y.h", "D/x.rst"]
+    assert compiles.targets(touched) == ["arch/arm64/mm/cache.o", "drivers/irqchip/irq-gic.o"]
+
+
+@pytest.mark.parametrize("line", series.lines())
+def test_every_series_has_something_to_compile(line: str) -> None:
+    patches = series.lines()[line].patches
+    touched = {path for one in patches for path in series.touched(one)}
+    assert "arch/arm64/kernel/smp_spin_table.o" in compiles.targets(touched)
+    alone = [one.stem[:4] for one in patches
+             if not any(map(compiles.is_compiled, series.touched(one)))]  # fmt: skip
+    assert alone == ["0001", "0002", "0003"], "the binding and the document come first"
 
 
 def test_make_that_is_content() -> None:

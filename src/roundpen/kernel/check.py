@@ -28,7 +28,7 @@ class Builds(Enum):
 
     NONE = "none"
     TOUCHED = "touched"
-    """The objects that the series touches, after each patch."""
+    """The objects whose source the series touches, all of them after each patch."""
     ALL = "all"
     """The Image after each patch, and of the whole series in other configurations."""
 
@@ -154,7 +154,7 @@ def _cases(job: _Judged) -> Iterator[Finding]:
 def _compiles(job: _Judged, one: Path) -> Finding:
     touched = {path for each in job.patches.patches for path in series.touched(each)}
     wanted = compiles.targets(touched) if job.builds is Builds.TOUCHED else ["Image"]
-    if not compiles.targets(series.touched(one)):
+    if not any(map(compiles.is_compiled, series.touched(one))):
         return job.finding("build", one.stem, "", "nothing in it is compiled")
     said = compiles.complaint(job.place.source, job.place.objects, wanted)
     return job.finding("build", one.stem, said, f"{' '.join(wanted)}: no warning")

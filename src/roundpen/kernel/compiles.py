@@ -45,24 +45,14 @@ VARIANTS = (
 
 
 def targets(paths: Iterable[str]) -> list[str]:
-    """make's targets for the objects that are made of, or nearest to, the files `paths`. Pure.
-
-    A folder whose Makefile changes is made whole; a header of an architecture stands for
-    arch/NAME/kernel/; what is never compiled stands for nothing.
-    """
+    """make's targets for the objects that are made of the files `paths`. Pure."""
     named = [PurePosixPath(path) for path in paths]
-    folders = {f"{path.parent}/" for path in named if path.name == "Makefile"}
-    folders |= {
-        f"{'/'.join(path.parts[:2])}/kernel/"
-        for path in named
-        if path.suffix == ".h" and path.parts[0] == "arch"
-    }
-    objects = {
-        str(path.with_suffix(".o"))
-        for path in named
-        if path.suffix in (".c", ".S") and f"{path.parent}/" not in folders
-    }
-    return sorted(folders | objects)
+    return sorted(str(path.with_suffix(".o")) for path in named if path.suffix in (".c", ".S"))
+
+
+def is_compiled(path: str) -> bool:
+    """Whether the file `path` of a tree can change what the compiler says. Pure."""
+    return not path.startswith("Documentation/") and path != "MAINTAINERS"
 
 
 def configure(source: Path, objects: Path, variant: Variant | None = None) -> None:

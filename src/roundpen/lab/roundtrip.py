@@ -345,13 +345,14 @@ class _Judge:
 
     def _recorded(self, cpu: int, entry: CpuEntry) -> Iterator[str]:
         """The pen's own count against what the kernels asked for."""
-        state = CpuState.ON if cpu in self.stage.online else CpuState.OFF
+        number = self.stage.numbers[cpu]
+        wanted = counts(self.course, self.generation, number, self.scenario.cycles)
+        # Also on: a CPU that never left the kernel that crashed.
+        state = CpuState.ON if wanted[0] > wanted[1] else CpuState.OFF
         if entry.state is not state:
             yield f"the logbook has it as {entry.state.name.lower()}"
         if entry.trap_syndrome:
             yield f"exception inside the pen: syndrome {entry.trap_syndrome:#x}"
-        number = self.stage.numbers[cpu]
-        wanted = counts(self.course, self.generation, number, self.scenario.cycles)
         if (entry.released, entry.returned) != wanted:
             yield (
                 f"the logbook counts {entry.released} releases and {entry.returned} returns, "

@@ -66,10 +66,14 @@ def binary() -> Path:
     key = cache.digest(
         compiler, " ".join(FLAGS), params.header(), *((here / name).read_bytes() for name in _ALL)
     )
-    return cache.entry("vendor", key, lambda folder: _build(here, folder)) / "vendor.bin"
+    return cache.entry("vendor", key, lambda folder: compile_into(folder, here)) / "vendor.bin"
 
 
-def _build(here: Path, folder: Path) -> None:
+def compile_into(folder: Path, here: Path) -> None:
+    """Compile the sources in `here` to `folder`/vendor.bin.
+
+    Raises MachineError when there is no cross compiler or it fails.
+    """
     (folder / "params.h").write_text(params.header())
     script = (here / "vendor.ld").read_text()
     for name in ("VENDOR_BASE", "VENDOR_PARAMS", "RETURN_ENTRY", "LIAR_ENTRY", "OWN_WORDS"):
