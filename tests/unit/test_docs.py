@@ -21,12 +21,17 @@ SOURCE = ROOT / "src" / "roundpen"
 DOCUMENTS = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
 
 MESSAGE_SOURCES = sorted(
-    [path for name in ("image", "logbook", "kernel") for path in (SOURCE / name).glob("*.py")]
+    [
+        path
+        for name in ("image", "logbook", "kernel", "check")
+        for path in (SOURCE / name).glob("*.py")
+    ]
+    + [SOURCE / "devicetree" / "outline.py"]
     + [SOURCE / name for name in ("publish.py", "cache.py")]
     + [*(SOURCE / "proof").glob("*.py"), *(SOURCE / "proof" / "bytes").glob("*.py")]
     + [
         SOURCE / "cli" / f"{verb}.py"
-        for verb in ("wrap", "inspect", "status", "kernel", "prove", "prove_bytes")
+        for verb in ("check", "wrap", "inspect", "status", "kernel", "prove", "prove_bytes")
     ]
 )
 """Where the messages of these verbs come from. All of them must be documented."""

@@ -111,7 +111,7 @@ def _machine(emulator: Emulator, kernel: trimmed.TrimmedKernel) -> dict[str, str
     return {
         "roundpen": __version__,
         "host": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "host_cpu": _cpu_model(),
+        "host_cpu": cpu_model(),
         "host_cores": os.cpu_count() or 0,
         "load": f"{os.getloadavg()[0]:.1f}",
         "qemu": ".".join(map(str, emulator.version)),
@@ -121,7 +121,7 @@ def _machine(emulator: Emulator, kernel: trimmed.TrimmedKernel) -> dict[str, str
     }
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
     """The host's CPU in its kernel's words."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
