@@ -114,7 +114,8 @@ class VirtSpec:
             return self.ram_words + number * params.OWN_WORD_STRIDE
         if fault is Fault.SHARED_WORD:
             index -= 1
-        return params.own_word_address(index) + (4 if fault is Fault.ODD_WORD else 0)
+        # Behind the slot's MPIDR, which a word of 8 bytes at 4 would reach into.
+        return params.own_word_address(index) + (0x84 if fault is Fault.ODD_WORD else 0)
 
     @property
     def ram_words(self) -> int:
