@@ -6,14 +6,16 @@
 PYTEST := .venv/bin/pytest
 SOURCES = $(wildcard src tests pen hatch_build.py)
 
-.PHONY: help demo test test-quick lint bench clean
+.PHONY: help demo test test-quick series lint bench fuzz clean
 
 help:
 	@echo 'make demo        an emulated Raspberry Pi 3B: kexec refused, then twice with every CPU'
-	@echo 'make test        all tests, machines included (under 20 minutes)'
+	@echo 'make test        all tests, machines included (under 25 minutes)'
 	@echo 'make test-quick  tests that start no machine (under a minute)'
+	@echo 'make series      every patch and configuration of the Linux series (half an hour)'
 	@echo 'make lint        ruff and mypy'
 	@echo 'make bench       figures: instructions, boot time added, ratios to other PSCIs'
+	@echo 'make fuzz        the checker on hostile trees: Hypothesis, then atheris for FUZZ_SECONDS'
 	@echo 'make clean       remove what was built here; the cache in ~/.cache/roundpen stays'
 
 demo:
@@ -25,11 +27,21 @@ demo:
 test:
 	@scripts/setup dev lab kernel proof
 	$(PYTEST) tests/unit
+	$(PYTEST) tests/boards
 	$(PYTEST) -n 2 --dist worksteal tests/pen
+	$(PYTEST) tests/series
+	.venv/bin/roundpen kernel build --flavour lab
+	.venv/bin/roundpen kernel build --flavour lab-6.12
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture
 	$(PYTEST) -n 2 --dist worksteal tests/boot
 	$(PYTEST) -n 2 --dist worksteal tests/proof
+
+# What tests/series leaves out: an Image after each patch, four other configurations.
+series:
+	@scripts/setup lab kernel
+	.venv/bin/roundpen kernel check 6.1
+	.venv/bin/roundpen kernel check 6.12
 
 test-quick:
 	@scripts/setup dev lab
@@ -44,6 +56,14 @@ lint:
 bench:
 	@scripts/setup lab kernel proof
 	@.venv/bin/roundpen bench
+	@.venv/bin/roundpen bench --checker
+
+# atheris has no wheel for some hosts, hence a group of its own.
+FUZZ_SECONDS = 300
+fuzz:
+	@scripts/setup dev lab fuzz
+	$(PYTEST) tests/unit/test_check_hostile.py --hypothesis-profile=fuzz --timeout=1800
+	.venv/bin/python -m tests.fuzz.fuzz_check $(FUZZ_SECONDS) build/fuzz/corpus
 
 clean:
 	rm -rf .venv .setup.lock build dist src/roundpen/image/data src/roundpen/lab/data

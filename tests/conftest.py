@@ -6,3 +6,5 @@ from hypothesis import settings
 # A busy host is no defect: no example fails for being slow.
 settings.register_profile("roundpen", deadline=None)
 settings.load_profile("roundpen")
+# `make fuzz`: pytest --hypothesis-profile=fuzz
+settings.register_profile("fuzz", deadline=None, max_examples=5000)

@@ -152,7 +152,7 @@ uint32_t offer_psci(void *tree, uint64_t reserved)
 	return reason;
 }
 
-/* contract.md, Device tree. Slots are numbered in the tree's order, as survey() counted. */
+/* Contract, T1 and T2. Slots are numbered in the tree's order, as survey() counted. */
 static uint32_t give_return_addresses(void *tree, uint64_t reserved)
 {
 	int cpus = fdt_path_offset(tree, "/cpus");

@@ -10,7 +10,6 @@
 
 #define RESIDENT_ARRIVE 0x7f0	/* secondaries, straight from the firmware */
 #define RESIDENT_ADOPT 0x7f4	/* the boot CPU, once everything stands (psci) */
-#define RESIDENT_RETURN 0x7f8	/* cpu-return-addr (return) */
 
 #define MPIDR_AFFINITY 0xff00ffffff	/* Aff3, Aff2, Aff1, Aff0 (Arm ARM, MPIDR_EL1) */
 

@@ -12,11 +12,10 @@
 7002:
 	.endm
 
-	/* MPIDR_AFFINITY is no bitmask immediate; its two halves are. */
+	/* Aff3 to Aff0: what is above them is RES0, what is between them goes. */
 	.macro	own_affinity, reg
 	mrs	\reg, mpidr_el1
-	and	\reg, \reg, #0xffffffffff
-	and	\reg, \reg, #~0xff000000
+	bfi	\reg, xzr, #24, #8
 	.endm
 
 /*
@@ -51,7 +50,8 @@ arrive:
 	/*
 	 * OFF first, the bar second. boot/ raises the bar first and reads the
 	 * state second, so at least one side sees the other: a CPU that the
-	 * tree calls failed never looks OFF for good.
+	 * tree calls failed is barred. It may still look OFF, if it arrived just
+	 * before the bar was raised: whoever reads the state asks for the bar too.
 	 */
 	dsb	sy
 	mov	w0, #STATE_OFF
@@ -94,16 +94,19 @@ adopt:
 
 /*
  * come_home: cpu-return-addr. A CPU whose kernel was offered `return` comes back
- * (contract, Return, 4). At another level than the one it was handed out at it
- * gets no receipt: what the kernel left behind there is not ours to clear.
+ * (contract, F1 to F5, F7). At another level than the one it was handed out at it
+ * gets no receipt: what the kernel left behind at the other is still there.
  * In:       nothing. Out: does not return.
  * State:    MMU and data cache off; no stack; VBAR of this level still points
- *           into the old kernel, so nothing may fault before take_over.
+ *           into the old kernel and EE may be set, by a big-endian kernel: nothing may
+ *           fault, and nothing may be loaded, before take_over (F2, F3).
  */
 	.section .text.come_home, "ax"
 	.globl	come_home
 come_home:
 	msr	daifset, #0xf
+	mov	x19, #0
+	bl	take_over
 	own_affinity x0
 	bl	find_slot
 	cbz	x0, stay
@@ -113,22 +116,16 @@ come_home:
 	ldr	w2, [x20, #LOG_ENTRY_LEVEL]
 	cmp	w2, w1, lsr #2
 	b.ne	wrong_level
-	bl	take_over
-	tbz	x1, #3, 1f			// EL1: nothing lives below
-	mov	w0, #SCTLR_EL1_REST & 0xffff
-	movk	w0, #SCTLR_EL1_REST >> 16, lsl #16
-	msr	sctlr_el1, x0
-	msr	vttbr_el2, xzr
-	isb
-	tlbi	alle1
-	dsb	nsh
-	isb
+	tbz	x1, #3, 1f
+	msr	tpidr_el2, x19
 1:	b	receipt
 
 /*
  * take_over: make this level of this CPU the pen's: little endian, MMU off, its
- * own vectors; at EL1, no translation left of whoever ran there.
- * In:       x19 slot. Out: at EL2, TPIDR_EL2 = slot. Clobbers: x0. Keeps x1.
+ * own vectors; and no translation left of whoever ran at EL1 (contract, F2 to F4).
+ * The last DSB is the caller's: it has one before anybody is told anything.
+ * In:       x19 slot, 0: not known yet. Out: at EL2, TPIDR_EL2 = x19.
+ * Clobbers: x0. Keeps x1.
  */
 	.section .text.take_over, "ax"
 take_over:
@@ -140,11 +137,15 @@ take_over:
 	mov	w0, #SCTLR_EL2_REST & 0xffff
 	movk	w0, #SCTLR_EL2_REST >> 16, lsl #16
 	msr	sctlr_el2, x0
+	orr	w0, w0, #SCTLR_EL1_REST & ~SCTLR_EL2_REST
+	msr	sctlr_el1, x0			// RES1 of both: of EL1, the others trap EL0 no more
+	msr	vttbr_el2, xzr
 	adr	x0, vectors
 	msr	vbar_el2, x0
 	msr	tpidr_el2, x19
 	msr	spsel, #1
 	isb
+	tlbi	alle1
 	ret
 
 	.section .text.take_over_el1, "ax"
@@ -175,7 +176,7 @@ retire:
 
 /*
  * receipt: the CPU is in reserved memory and holds nothing of the old kernel.
- * The receipt and the arming of the loop are one store (contract, Return, 4):
+ * The receipt and the arming of the loop are one store (contract, F5):
  * once the word reads 0 a release can be heard, because the loop reads before
  * it sleeps. Only then does the state say OFF, which is what permits a CPU_ON:
  * armed first, published last.

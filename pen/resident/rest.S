@@ -5,7 +5,7 @@
 
 /*
  * rest_el1: after this nothing that the last kernel set up can act any more:
- * no table walk (contract, Return, 4), no timer or counter interrupt, and no
+ * no table walk (contract, F4), no timer or counter interrupt, and no
  * profiling or trace buffer that would go on writing to the kernel's memory.
  * In:       nothing. Out: nothing. Clobbers: x0, x1, flags.
  * State:    EL2, HCR_EL2.E2H = 0, MMU off. No stack.

@@ -50,6 +50,7 @@ died:
 	mrs	x30, CurrentEL
 	tbz	x30, #3, stay			// EL1: the registers below are EL2's
 	mrs	x30, tpidr_el2
+	cbz	x30, stay			// not even the slot was known yet
 	mrs	x0, esr_el2
 	mrs	x1, elr_el2
 	stp	x0, x1, [x30, #SLOT_TRAP_SYNDROME]

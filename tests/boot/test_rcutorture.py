@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""rcutorture with CPU hotplug on, for a minute of the guest's time, under the pen."""
+"""rcutorture with CPU hotplug on, for a minute of the guest's time, under each of the offers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from roundpen.contract.layout import Offer
 from tests.boot.trimmed_boot import PEN, boot
 
 SECONDS = 60
@@ -20,8 +21,10 @@ _ONOFF = re.compile(r"onoff: (\d+)/(\d+):(\d+)/(\d+) ")
 
 
 @pytest.mark.timeout(SECONDS * 4)
-def test_rcutorture_with_hotplug_has_no_complaint(tmp_path: Path) -> None:
-    lines = boot(PEN, "rcutorture", OPTIONS, r"rcu-torture:--- End of test", SECONDS * 3, tmp_path)
+@pytest.mark.parametrize("offer", [Offer.PSCI, Offer.RETURN])
+def test_rcutorture_with_hotplug_has_no_complaint(offer: Offer, tmp_path: Path) -> None:
+    until, limit = r"rcu-torture:--- End of test", SECONDS * 3
+    lines = boot(PEN, "rcutorture", OPTIONS, until, limit, tmp_path, offer=offer)
     (end,) = [line for line in lines if "End of test" in line]
     assert "End of test: SUCCESS" in end
     assert not [line for line in lines if "!!!" in line or "WARNING" in line]

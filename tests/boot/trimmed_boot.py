@@ -10,6 +10,7 @@ import re
 import secrets
 from pathlib import Path
 
+from roundpen.contract.layout import Offer
 from roundpen.devicetree import Tree
 from roundpen.image.wrap import wrap_file
 from roundpen.kernel import trimmed
@@ -24,11 +25,18 @@ STANDBY = 0
 
 
 def boot(
-    machine: str, flavour: str, command_line: str, until: str, timeout: float, folder: Path
+    machine: str,
+    flavour: str,
+    command_line: str,
+    until: str,
+    timeout: float,
+    folder: Path,
+    *,
+    offer: Offer = Offer.PSCI,
 ) -> list[str]:
-    """The console's lines up to the one that matches `until`.
+    """The console's lines up to the one that matches `until`. `offer`: of the pen.
 
-    Under the pen the tree names an idle state, so that CPU_SUSPEND is used too. Not so on the
+    Under its PSCI the tree names an idle state, so that CPU_SUSPEND is used too. Not so on the
     yardstick: with it a kernel on QEMU 7.2's own PSCI hangs within its first second, idle.
     Fails, with the last lines, when the line does not come or the kernel dies.
     """
@@ -43,10 +51,11 @@ def boot(
         arguments = qemu.direct_arguments(board, guest)
     else:
         wrapped = folder / "Image.wrapped"
-        wrap_file(kernel.image, wrapped)
+        wrap_file(kernel.image, wrapped, offer=offer)
         spec = vendor.VirtSpec(cpus=board.cpus, cpu=board.cpu, gic=3 if board.gic == 3 else 2)
         arguments = vendor.arguments(spec, wrapped, initrd, words, folder)
-        _add_idle_state(folder / "vendor.dtb")
+        if offer is Offer.PSCI:
+            _add_idle_state(folder / "vendor.dtb")
     command = ["qemu-system-aarch64", *arguments, *qemu.common_arguments(board)]
     wanted = re.compile(until)
     ended = run.run(

@@ -206,6 +206,26 @@ class Bench:
             [*arguments, "-kernel", str(image)], workdir, what.nonce, timeout, qemu=self.qemu
         )
 
+    def on_firmware(
+        self,
+        spec: VirtSpec,
+        tests: Tests,
+        *,
+        timeout: float = 120,
+        firmware: Path | None = None,
+        **more: object,
+    ) -> Outcome:
+        """The vendor firmware alone, or another `firmware`: whatever it offers is its own."""
+        workdir = self.folder(f"firmware-{secrets.token_hex(4)}")
+        what = config_for(spec, tests, **more)
+        image = workdir / "kernel.bin"
+        image.write_bytes(payload_build.image(what))
+        arguments = vendor.arguments(spec, image, None, "", workdir, qemu=self.qemu)
+        if firmware:
+            usual = str(build.binary())
+            arguments = [text.replace(usual, str(firmware)) for text in arguments]
+        return start(arguments, workdir, what.nonce, timeout, qemu=self.qemu)
+
     def on_pen(
         self,
         spec: VirtSpec,

@@ -11,8 +11,6 @@ from roundpen.lab.vendor import VirtSpec
 from tests.pen.config import Tests
 from tests.pen.harness import Bench, Outcome
 
-RETURN_ENTRY = 0x7F8
-"""pen/include/resident.h, RESIDENT_RETURN."""
 CYCLES = 200
 
 
@@ -27,7 +25,7 @@ def on_return(bench: Bench, spec: VirtSpec, *, cycles: int = CYCLES) -> Outcome:
         offer=Offer.RETURN,
         word=base + layout.SLOT_OFFSET,
         word_stride=layout.SLOT_SIZE,
-        return_entry=base + RETURN_ENTRY,
+        return_entry=base + layout.RESIDENT_RETURN,
         cycles=cycles,
     )
 
@@ -43,7 +41,7 @@ def test_release_and_return(bench: Bench, level: int, words: str, cpu: str) -> N
     logbook = outcome.logbook
     assert (logbook.offer, logbook.entry_level) == (Offer.RETURN, level)
     for entry in logbook.cpus:
-        counts = (1, 0) if entry.is_boot else (CYCLES, CYCLES)
+        counts = (1, 0) if entry.is_boot else (CYCLES + 1, CYCLES + 1)
         assert (entry.released, entry.returned) == counts
         assert entry.state == (CpuState.ON if entry.is_boot else CpuState.OFF)
 
@@ -66,7 +64,7 @@ def test_the_tree_follows_the_contract(bench: Bench) -> None:
         high, low = tree.cells(path, "cpu-release-addr")
         words.add(high << 32 | low)
         high, low = tree.cells(path, "cpu-return-addr")
-        assert high << 32 | low == base + RETURN_ENTRY
+        assert high << 32 | low == base + layout.RESIDENT_RETURN
     assert len(words) == 4
     assert all(word % layout.SLOT_SIZE == 0 for word in words)
     assert all(base <= word < base + layout.RESERVED_SIZE for word in words)

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
 
+from roundpen.contract import layout
 from roundpen.errors import MachineError, UserError
 from roundpen.lab.bench import bare, figures, linux, probe
 from roundpen.lab.bench.figures import AFFINITY_INFO, CPU_OFF, CPU_ON, Figure
@@ -25,17 +27,17 @@ CALLS = [
 ]
 
 
-def killed(at: float, cpu: int) -> str:
-    return f"[{at:12.6f}] psci: CPU{cpu} killed (polled 0 ms)"
+def booted(at: float, cpu: int) -> str:
+    return f"[{at:12.6f}] CPU{cpu}: Booted secondary processor 0x0000000001 [0x410fd083]"
 
 
-def test_a_cycle_lasts_from_one_death_of_a_cpu_to_its_next() -> None:
-    lines = [killed(1.0, 1), "[    1.2] CPU1: Booted", killed(1.5, 1), killed(2.25, 1)]
+def test_a_cycle_lasts_from_one_arrival_of_a_cpu_to_its_next() -> None:
+    lines = [booted(1.0, 1), "[    1.2] psci: CPU1 killed", booted(1.5, 1), booted(2.25, 1)]
     assert list(linux.cycle_times(lines)) == [0.5, 0.75]
 
 
 def test_cycles_do_not_reach_over_cpus_or_kernels() -> None:
-    lines = [killed(1.0, 1), killed(2.0, 2), killed(9.0, 3), killed(0.5, 3), killed(0.75, 3)]
+    lines = [booted(1.0, 1), booted(2.0, 2), booted(9.0, 3), booted(0.5, 3), booted(0.75, 3)]
     assert list(linux.cycle_times(lines)) == [0.25]
 
 
@@ -61,6 +63,18 @@ def test_instruction_figures_take_the_dearest_call() -> None:
     assert (found["CPU_ON, 64 CPUs"].value, found["CPU_ON, 64 CPUs"].met) == (151, False)
     assert found["CPU_OFF until parked"].met is True
     assert found["AFFINITY_INFO"].met is None
+
+
+def test_leaving_figures() -> None:
+    middle, longest = figures.leaving_figures([8e-6, 9e-6, 1e-4])
+    assert (round(middle.value), round(longest.value)) == (9, 100)
+
+
+def test_receipt_figures_take_the_longest_return_of_each_level() -> None:
+    found = figures.receipt_figures({1: [50, 51], 2: [60, 61]})
+    assert [(figure.value, figure.met) for figure in found] == [(61, False), (51, True)]
+    with pytest.raises(MachineError, match="no return at EL1"):
+        figures.receipt_figures({1: []})
 
 
 def test_a_trace_without_the_call_gives_no_figure() -> None:
@@ -102,6 +116,9 @@ def test_the_probes_table_is_bounded() -> None:
     image = bytes(0x1000)
     filled = probe.filled(image, [1, 0x100], Path("/x"))
     assert len(filled) == len(image)
-    assert filled[probe.TABLE : probe.TABLE + 24] == bytes([2, *[0] * 7, 2, *[0] * 7, 1, *[0] * 7])
+    numbers = struct.unpack_from("<4Q", filled, probe.TABLE)
+    assert numbers == (2, len("/x"), 0, 1)
+    home = probe.filled(image, [0x2000], Path("/x"), door=layout.RESIDENT_RETURN)
+    assert struct.unpack_from("<4Q", home, probe.TABLE) == (1, 2, layout.RESIDENT_RETURN, 0x2000)
     with pytest.raises(UserError, match="its table holds 8"):
         probe.filled(image, range(9), Path("/x"))

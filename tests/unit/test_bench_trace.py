@@ -9,7 +9,17 @@ import pytest
 
 from roundpen.contract import layout
 from roundpen.errors import MachineError
-from roundpen.lab.bench.trace import Call, Landmarks, Step, address_filter, calls, landmarks, steps
+from roundpen.lab.bench.trace import (
+    Call,
+    Landmarks,
+    Step,
+    address_filter,
+    calls,
+    landmarks,
+    receipt,
+    returns,
+    steps,
+)
 
 BASE = 0x4021_0000
 MARKS = Landmarks(entry=0x400, erets=(0x410, 0x930), poll=0x900, poll_end=0x910, leave=0x920)
@@ -113,3 +123,35 @@ def test_a_parked_call_ends_where_the_cpu_leaves_again() -> None:
 def test_a_call_within_a_call_is_no_trace_to_count_from() -> None:
     with pytest.raises(MachineError, match="CPU 2 calls from within a call"):
         calls(ran(2, 0x400, 0x404, 0x400), BASE, MARKS)
+
+
+DSB_SY, STORE_ZERO = 0xD5033F9F, 0xF900027F
+HOME = layout.RESIDENT_RETURN
+
+
+def test_the_receipt_is_the_store_between_two_barriers() -> None:
+    assert receipt(code(NOP, STORE_ZERO, DSB_SY, DSB_SY, STORE_ZERO, DSB_SY, NOP)) == 16
+
+
+@pytest.mark.parametrize("words", [(STORE_ZERO, DSB_SY), (DSB_SY, STORE_ZERO, DSB_SY) * 2])
+def test_no_receipt_or_two_are_refused(words: tuple[int, ...]) -> None:
+    with pytest.raises(MachineError, match="expected one"):
+        receipt(code(NOP, *words, NOP))
+
+
+def test_returns_count_from_the_entry_to_the_store() -> None:
+    executed = [
+        Step(1, BASE + 0x20, None),  # before it came home
+        Step(1, BASE + HOME, None),
+        Step(2, BASE + HOME, None),
+        Step(1, BASE + 0x20, None),
+        Step(1, BASE + 0x24, None),
+        Step(2, BASE + 0x24, None),
+        Step(1, BASE + 0x28, None),
+    ]
+    assert list(returns(executed, BASE, 0x24)) == [3, 2]
+
+
+def test_a_return_without_a_receipt_is_noticed() -> None:
+    with pytest.raises(MachineError, match="CPU 1 returns without a receipt"):
+        returns([Step(1, BASE + HOME, None)] * 2, BASE, 0x24)

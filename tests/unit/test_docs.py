@@ -21,12 +21,17 @@ SOURCE = ROOT / "src" / "roundpen"
 DOCUMENTS = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
 
 MESSAGE_SOURCES = sorted(
-    [*(SOURCE / "image").glob("*.py"), *(SOURCE / "logbook").glob("*.py")]
+    [
+        path
+        for name in ("image", "logbook", "kernel", "check")
+        for path in (SOURCE / name).glob("*.py")
+    ]
+    + [SOURCE / "devicetree" / "outline.py"]
     + [SOURCE / name for name in ("publish.py", "cache.py")]
     + [*(SOURCE / "proof").glob("*.py"), *(SOURCE / "proof" / "bytes").glob("*.py")]
     + [
         SOURCE / "cli" / f"{verb}.py"
-        for verb in ("wrap", "inspect", "status", "prove", "prove_bytes")
+        for verb in ("check", "wrap", "inspect", "status", "kernel", "prove", "prove_bytes")
     ]
 )
 """Where the messages of these verbs come from. All of them must be documented."""
@@ -197,7 +202,7 @@ def test_every_foreign_format_is_documented() -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_resolve(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"\]\((?!https://)([^)\s]+)\)", text):
         file, _, anchor = target.partition("#")
         other = (path.parent / file).resolve() if file else path
         assert other.is_file(), f"{path.name}: {target}"

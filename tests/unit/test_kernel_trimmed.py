@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from roundpen.errors import MachineError, UserError
-from roundpen.kernel import config, trimmed
+from roundpen.kernel import build, config, fragment, series, source, trimmed
 
 
 def test_options_reads_both_forms_and_skips_comments() -> None:
@@ -36,30 +39,65 @@ def test_not_granted(final: str, refused: list[str]) -> None:
     assert config.not_granted(fragments, final) == refused
 
 
-def test_every_flavour_is_the_base_and_a_fragment_of_its_own() -> None:
-    for flavour in trimmed.FLAVOURS:
-        names = list(trimmed.fragments(flavour))
-        assert names == (
-            ["lab.config"] if flavour == "lab" else ["lab.config", f"{flavour}.config"]
-        )
+def test_every_flavour_is_all_machines_and_a_fragment_of_its_own() -> None:
+    shared = ["lab.config", "virt.config", "raspi3b.config"]
+    for name, flavour in trimmed.FLAVOURS.items():
+        own = [] if name in ("lab", "lab-6.12") else [f"{name}.config"]
+        assert list(flavour.fragments()) == shared + own
+
+
+def test_every_flavour_has_a_source_and_a_series() -> None:
+    lines = {flavour.line for flavour in trimmed.FLAVOURS.values()}
+    assert lines == set(source.ORIGINS) == set(series.lines())
 
 
 def test_fragments_do_not_contradict_each_other() -> None:
-    base = config.options(trimmed.fragments("lab")["lab.config"])
-    for flavour in trimmed.FLAVOURS:
-        own = config.options(trimmed.fragments(flavour)[f"{flavour}.config"])
-        assert all(base.get(name, value) == value for name, value in own.items())
+    for flavour in trimmed.FLAVOURS.values():
+        settled: dict[str, str] = {}
+        for text in flavour.fragments().values():
+            own = config.options(text)
+            assert all(settled.get(name, value) == value for name, value in own.items())
+            settled |= own
+
+
+def test_fragments_of_one_machine() -> None:
+    assert list(fragment.of(["raspi3b", "raspi3b"])) == ["lab.config", "raspi3b.config"]
+    assert "CONFIG_ARCH_BCM2835" not in "".join(fragment.of(["virt"]).values())
+
+
+def test_fragments_of_an_unknown_machine() -> None:
+    with pytest.raises(UserError, match=r"'pdp11'; known: virt, raspi3b"):
+        fragment.of(["pdp11"])
+
+
+def test_all_but_keeps_one_path(tmp_path: Path) -> None:
+    files = ["a/x", "a/ke/y", "a/keep", "a/keep/this/f", "a/keep/thing", "a/keep/t", "b"]
+    for name in files:
+        path = tmp_path / "top" / (name if name != "a/keep" else "a/kept")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    options = [f"--exclude=top/{pattern}" for pattern in source.all_but("a", "keep/this")]
+    packed = subprocess.run(
+        ["tar", "-C", str(tmp_path), *options, "-cf", "-", "top"], capture_output=True, check=True
+    )
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        names = {name for name in archive.getnames() if archive.getmember(name).isfile()}
+    # A name that only begins or ends like it may stay: leaving out is for speed.
+    assert {"top/a/keep/this/f", "top/b"} <= names
+    assert not names & {"top/a/x", "top/a/keep/thing", "top/a/kept"}
 
 
 def test_arguments() -> None:
-    assert trimmed.merge_arguments(Path("/s"), Path("/o"), [Path("/f")]) == [
-        "/s/scripts/kconfig/merge_config.sh", "-n", "-O", "/o", "/f"
+    assert build.merge_arguments(Path("/s"), [Path("/f")]) == [
+        "/s/scripts/kconfig/merge_config.sh", "-n", "/f"
     ]  # fmt: skip
-    assert trimmed.make_arguments(Path("/o"), 2) == ["make", "-C", "/o", "-j2", "Image"]
+    assert build.make_arguments(Path("/s"), Path("/o"), 2) == [
+        "make", "-C", "/s", "O=/o", "-j2", "Image"
+    ]  # fmt: skip
 
 
 def test_environment_hands_down_no_make_flags_and_is_fixed() -> None:
-    given = trimmed.environment({"PATH": "/bin", "MAKEFLAGS": "-j8", "LANG": "de_DE"})
+    given = build.environment({"PATH": "/bin", "MAKEFLAGS": "-j8", "LANG": "de_DE"})
     assert given["PATH"] == "/bin"
     assert given["LC_ALL"] == "C"
     assert "MAKEFLAGS" not in given
@@ -67,7 +105,7 @@ def test_environment_hands_down_no_make_flags_and_is_fixed() -> None:
 
 
 def test_unknown_flavour_is_the_callers_mistake() -> None:
-    with pytest.raises(UserError, match=r"vanilla.*known: lab, psci-checker"):
+    with pytest.raises(UserError, match=r"vanilla.*known: lab, lab-6.12, psci-checker"):
         trimmed.build("vanilla")
 
 
@@ -76,4 +114,4 @@ def test_missing_tools_are_named_with_their_packages(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MachineError, match=r"flex.*gcc-aarch64-linux-gnu"):
-        trimmed.require_tools()
+        build.require_tools()

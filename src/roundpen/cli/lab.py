@@ -52,6 +52,35 @@ def _register_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--boot-cpu", action="store_true", help="unplug CPU 0 too, not only the secondaries"
     )
     parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="CPUS=FAULT",
+        help="what is wrong with a firmware that takes CPUs back: see `roundpen lab list`; may "
+        "be given more than once, also for a range of CPUs as in 1-3=no-receipt",
+    )
+    parser.add_argument(
+        "--limit",
+        default="",
+        metavar="WORD",
+        help="maxcpus=N or nosmp for the first kernel, and not for those after it",
+    )
+    parser.add_argument(
+        "--crash",
+        type=int,
+        metavar="CPU",
+        help="after the kexecs, crash on this CPU, with a capture kernel loaded",
+    )
+    parser.add_argument(
+        "--spinning", type=int, metavar="CPU", help="a CPU that spins, interrupts off, meanwhile"
+    )
+    parser.add_argument(
+        "--capture-append", default="", metavar="WORDS", help="for the capture kernel: maxcpus=1"
+    )
+    parser.add_argument(
+        "--kvm", action="store_true", help="start a virtual machine under each kernel"
+    )
+    parser.add_argument(
         "--ending", choices=["stay", "poweroff", "reboot"], default="stay", help="how to end"
     )
     parser.add_argument("--append", default="", metavar="WORDS", help="more for the command line")
@@ -77,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(_args: argparse.Namespace) -> int:
     """Print the machines and kernels."""
     from roundpen.kernel import debian, trimmed
+    from roundpen.lab.faults import Fault
     from roundpen.lab.machines import MACHINES
 
     machines = Table("machine", "CPUs", "what it is", title="Machines", title_justify="left")
@@ -85,11 +115,17 @@ def _list(_args: argparse.Namespace) -> int:
     kernels = Table("kernel", "what it is", title="Kernels", title_justify="left")
     for name, flavour in debian.FLAVOURS.items():
         kernels.add_row(name, flavour.describes)
-    for name, describes in trimmed.FLAVOURS.items():
-        kernels.add_row(name, f"built here: {describes}")
+    for name, built in trimmed.FLAVOURS.items():
+        kernels.add_row(name, f"built here: {built.describes}")
     console = Console()
+    faults = Table(
+        "fault", "a CPU that ...", title="Faults of a virt-returning-...", title_justify="left"
+    )
+    for fault in Fault:
+        faults.add_row(fault.label, fault.value)
     console.print(machines)
     console.print(kernels)
+    console.print(faults)
     return 0
 
 
@@ -116,30 +152,48 @@ def _check(args: argparse.Namespace) -> None:
     if args.kexec_wrapped and not args.wrap:
         raise UserError("--kexec-wrapped: nothing is wrapped", remedy="add --wrap psci")
 
+    if args.crash is None and (args.spinning is not None or args.capture_append):
+        raise UserError("--spinning, --capture-append: nothing crashes", remedy="add --crash CPU")
+
 
 def job(args: argparse.Namespace) -> Job:
     """The run that the options describe.
 
-    What must come of it follows from machine and wrap: without a pen, a machine with a
-    spin-table refuses kexec and hotplug; an entry at EL1 makes the pen step aside.
+    What must come of it follows from machine, kernel, wrap and faults: a machine with a
+    spin-table refuses kexec and hotplug, unless the pen or the firmware takes CPUs back and the
+    kernel knows how to send them.
     """
     from roundpen.contract.layout import Offer
-    from roundpen.lab import session
+    from roundpen.lab import faults, session
     from roundpen.lab.machines import machine
-    from roundpen.lab.scenario import Ending, Scenario, expected
+    from roundpen.lab.scenario import Crash, Ending, Scenario, expected
 
     where = machine(args.machine)
+    kernel = session.kernel(args.kernel)
     offer = Offer[args.wrap.upper()] if args.wrap else None
+    wrong = tuple(one for text in args.fault for one in faults.parse(text))
+    faults.check(wrong, where)
+    crash = Crash(args.crash, args.spinning, args.capture_append)
     return session.Job(
         machine=where,
-        kernel=session.kernel(args.kernel),
+        kernel=kernel,
         scenario=Scenario(
             kexecs=args.kexec,
             cycles=args.hotplug,
             boot_cpu_too=args.boot_cpu,
             ending=Ending(args.ending),
-            expects=expected(where, offer, kexec_wrapped=args.kexec_wrapped),
+            limit=args.limit,
+            crash=None if args.crash is None else crash,
+            kvm=args.kvm,
+            expects=expected(
+                where,
+                offer,
+                kexec_wrapped=args.kexec_wrapped,
+                returns=session.knows_return(kernel),
+                faults=wrong,
+            ),
         ),
+        faults=wrong,
         wrap=offer,
         kexec_wrapped=args.kexec_wrapped,
         timeout=args.timeout,

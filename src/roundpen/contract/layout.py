@@ -35,12 +35,14 @@ RESERVED_ALIGN = 0x10000
 
 RESIDENT_OFFSET = 0x0
 RESIDENT_MAX = 0x1800
+RESIDENT_RETURN = 0x7F8
+"""The return entry, what cpu-return-addr points to: the third of the doors in vectors.S."""
 LOGBOOK_OFFSET = 0x1800
 INDEX_OFFSET = 0x1C00
 INDEX_ENTRIES = 512
 SLOT_OFFSET = 0x2000
 SLOT_SIZE = 0x100
-"""Own cache writeback granule per CPU (contract, Device tree, rule 1)."""
+"""Own cache writeback granule per CPU (contract, T4)."""
 SLOT_MAX = 128
 STACK_OFFSET = 0xA000
 STACK_SIZE = 0xC0

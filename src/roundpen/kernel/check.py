@@ -1,134 +1,172 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The series against the judges that a maintainer would ask: checkpatch, dt-schema, a build."""
+"""The series under the judges that a maintainer asks: checkpatch, dt-schema, the compiler."""
 
 from __future__ import annotations
 
 import logging
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from roundpen import cache
 from roundpen.errors import MachineError, UserError
-from roundpen.kernel import series, tool, trimmed
+from roundpen.kernel import binding, build, checkpatch, compiles, own, series, source, worktree
+from roundpen.kernel.finding import Finding, Verdict
+from roundpen.kernel.worktree import Worktree
 
-BINDING = "Documentation/devicetree/bindings/arm/cpus.yaml"
-_LIMIT = 3600
+WHOLE = "series"
+"""The name under which all patches together are judged."""
+_RECIPE = "1"
 _log = logging.getLogger(__name__)
 
 
+class Builds(Enum):
+    """How much to compile."""
+
+    NONE = "none"
+    TOUCHED = "touched"
+    """The objects whose source the series touches, all of them after each patch."""
+    ALL = "all"
+    """The Image after each patch, and of the whole series in other configurations."""
+
+
 @dataclass(frozen=True)
-class Finding:
-    """One judge's word on one patch. `wrong`: it objects; otherwise it is content, or absent."""
+class _Judged:
+    """What all judges of one series need."""
 
-    judge: str
-    patch: str
-    said: str
-    wrong: bool
+    patches: series.Series
+    place: Worktree
+    builds: Builds
 
-    def __str__(self) -> str:
-        """In one line."""
-        return f"{self.judge}: {self.patch}: {self.said}"
+    def finding(self, judge: str, patch: str, wrong: str, content: str) -> Finding:
+        """`wrong`: the objection, or "" for none; then `content` is what is said."""
+        verdict = Verdict.WRONG if wrong else Verdict.CONTENT
+        return Finding(self.patches.line, judge, patch, wrong or content, verdict)
+
+    def skipped(self, judge: str, patch: str, why: str) -> Finding:
+        """A judge that could not be asked."""
+        return Finding(self.patches.line, judge, patch, why, Verdict.SKIPPED)
+
+    def first(self, count: int) -> series.Series:
+        """The series up to its patch number `count`."""
+        return series.Series(self.patches.line, self.patches.patches[:count])
 
 
-def check(tree: Path, *, build: bool = True) -> list[Finding]:
-    """Put the series for `tree` through every judge, on a copy of hard links: it stays as it is.
+def check_tree(tree: Path, builds: Builds = Builds.ALL) -> list[Finding]:
+    """Put the series for the line of `tree` through every judge, on a copy of hard links.
 
-    Raises UserError when there is no series for its line, MachineError when a tool is missing.
+    Raises UserError when there is no series for its line or it was built in place, MachineError
+    when a tool breaks.
     """
+    version = series.version(tree)
+    line = ".".join(version.split(".")[:2])
+    found = _series(line)
+    own.require_clean(tree)
+    return list(_all(found, worktree.borrow(tree.resolve()), builds))
+
+
+def check_line(line: str, builds: Builds = Builds.ALL) -> list[Finding]:
+    """The same on Debian's source of a kernel line, where objects are kept from run to run.
+
+    Raises UserError for a line without series or source.
+    """
+    found = _series(line)
+    deb = source.deb(line)
+    key = cache.digest("check", _RECIPE, deb.sha256, build.compiler(), *source.LEFT_OUT)
+    return list(_all(found, worktree.hold(key, source.trimmed(deb)), builds))
+
+
+def _series(line: str) -> series.Series:
     known = series.lines()
-    line = ".".join(series.version(tree).split(".")[:2])
     if line not in known:
-        raise UserError(f"{tree}: Linux {line}: no series; there are {', '.join(known)}")
-    found: list[Finding] = []
-    place = cache.root() / "linux-check"
-    place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{line}-", dir=place) as name:
-        copy = Path(name) / "linux"
-        _copy(tree.resolve(), copy)
-        before = schema_complaints(_dt(copy)) if _has_dt() else set()
-        for one in known[line].patches:
-            _log.info("checking %s", one.stem)
-            found += _checkpatch(copy, one)
-            refusal = series.apply(copy, one)
-            if refusal:
-                return [*found, Finding("patch", one.stem, refusal, wrong=True)]
-            if BINDING in series.touched(one):
-                found += _binding(copy, one, before)
-            if build:
-                found.append(_build(copy, place / f"objects-{line}", one))
-    return found
+        raise UserError(f"Linux {line}: no series; there are {', '.join(known)}")
+    return known[line]
 
 
-def _copy(tree: Path, copy: Path) -> None:
-    """Hard links where the file system has them: `patch` replaces files, it writes to none."""
-    for options in ("-al", "-a"):
-        if _run(["cp", options, str(tree), str(copy)]).returncode == 0:
-            return
-        shutil.rmtree(copy, ignore_errors=True)
-    raise MachineError(f"{tree}: cannot be copied to {copy}", remedy="make room there")
+def _all(
+    patches: series.Series, where: AbstractContextManager[Worktree], builds: Builds
+) -> Iterator[Finding]:
+    build.require_tools()
+    with where as place:
+        job = _Judged(patches, place, builds)
+        place.become(job.first(0))
+        if builds is not Builds.NONE:
+            # Always: an earlier run has left a variant's configuration there.
+            compiles.configure(place.source, place.objects)
+        objected_before = binding.document_remarks(place.source) if not binding.missing() else set()
+        for number, one in enumerate(patches.patches, 1):
+            _log.info("%s: %s", patches.line, one.stem)
+            yield from _checkpatch(job, one)
+            try:
+                place.become(job.first(number))
+            except MachineError as error:
+                yield job.finding("patch", one.stem, error.message, "")
+                return
+            if binding.FILE in series.touched(one):
+                yield from _binding(job, one.stem, objected_before)
+            if builds is not Builds.NONE:
+                yield _compiles(job, one)
+        yield from _cases(job)
+        if builds is Builds.ALL:
+            yield from _variants(job)
 
 
-def _checkpatch(tree: Path, one: Path) -> Iterator[Finding]:
-    """checkpatch's exit status counts, and so do its lines: a CHECK leaves the status 0."""
-    done = _run(["perl", "scripts/checkpatch.pl", "--strict", "--terse", str(one)], tree)
-    lines = [text.rpartition(f"{one.name}:")[2] for text in done.stdout.splitlines()]
-    wrong = [text for text in lines if any(f"{w}:" in text for w in ("ERROR", "WARNING", "CHECK"))]
-    if done.returncode and not wrong:
-        wrong = [done.stdout.strip()[-300:]]
-    yield from (Finding("checkpatch", one.stem, text, wrong=True) for text in wrong)
-    if not wrong:
-        yield Finding("checkpatch", one.stem, "clean", wrong=False)
+def _checkpatch(job: _Judged, one: Path) -> Iterator[Finding]:
+    environment = build.environment(os.environ)
+    remarks = checkpatch.remarks(job.place.source, one, environment)
+    yield from (job.finding("checkpatch", one.stem, said, "") for said in remarks)
+    if not remarks:
+        yield job.finding("checkpatch", one.stem, "", "no remark")
 
 
-def _has_dt() -> bool:
-    return shutil.which("dt-doc-validate") is not None
-
-
-def _dt(tree: Path) -> str:
-    done = _run(["dt-doc-validate", "-u", "Documentation/devicetree/bindings", BINDING], tree)
-    return done.stdout
-
-
-def schema_complaints(output: str) -> set[str]:
-    """What dt-doc-validate's output objects to, without the place in the file. Pure.
-
-    Its exit status can't be trusted. Indented lines explain the one above.
-    """
-    lines = (text for text in output.splitlines() if text.strip() and not text[0].isspace())
-    return {text.partition(f"{BINDING}:")[2].strip() or text for text in lines}
-
-
-def _binding(tree: Path, one: Path, before: set[str]) -> Iterator[Finding]:
-    if not _has_dt():
-        yield Finding("dt-schema", one.stem, "skipped: dt-doc-validate is missing", wrong=False)
+def _binding(job: _Judged, name: str, before: set[str]) -> Iterator[Finding]:
+    """The binding as a document, by what is new, and its examples."""
+    missing = binding.missing()
+    if missing:
+        yield job.skipped("dt-schema", name, f"{', '.join(missing)} not found")
         return
-    new = schema_complaints(_dt(tree)) - before
-    yield from (Finding("dt-schema", one.stem, text, wrong=True) for text in sorted(new))
-    if not new:
-        yield Finding("dt-schema", one.stem, "no new complaint", wrong=False)
+    tree = job.place.source
+    remarks = sorted(binding.document_remarks(tree) - before) + binding.example_remarks(tree)
+    yield from (job.finding("dt-schema", name, said, "") for said in remarks)
+    if not remarks:
+        yield job.finding("dt-schema", name, "", "no new remark, the examples pass")
 
 
-def _build(tree: Path, objects: Path, one: Path) -> Finding:
-    objects.mkdir(parents=True, exist_ok=True)
-    if not (objects / ".config").exists():
-        files = []
-        for name, text in trimmed.fragments(trimmed.BASE).items():
-            files.append(objects / f"fragment-{name}")
-            files[-1].write_text(text, encoding="utf-8")
-        _run(trimmed.merge_arguments(tree, objects, files), tree)
-    jobs = os.cpu_count() or 1
-    command = ["make", "-C", str(tree), f"O={objects}", f"-j{jobs}", "Image", "KCFLAGS=-Werror"]
-    done = _run(command)
-    if done.returncode:
-        return Finding("build", one.stem, done.stdout.strip()[-500:], wrong=True)
-    return Finding("build", one.stem, "builds, no warning", wrong=False)
+def _cases(job: _Judged) -> Iterator[Finding]:
+    """The whole series' binding on trees that it must accept or object to."""
+    if not any(binding.FILE in series.touched(one) for one in job.patches.patches):
+        return
+    missing = binding.missing()
+    if missing:
+        yield job.skipped("dt-validate", WHOLE, f"{', '.join(missing)} not found")
+        return
+    for case, objections in binding.case_verdicts(job.place.source):
+        expected = "an objection" if case.objected else "none"
+        wrong = bool(objections) != case.objected
+        said = f"{case.says}: {'; '.join(dict.fromkeys(objections)) or 'no objection'}"
+        wrong_words = f"{said}: expected {expected}" if wrong else ""
+        yield job.finding("dt-validate", WHOLE, wrong_words, said)
 
 
-def _run(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = trimmed.environment(os.environ)
-    return tool.run(command, folder, limit=_LIMIT, environment=environment)
+def _compiles(job: _Judged, one: Path) -> Finding:
+    touched = {path for each in job.patches.patches for path in series.touched(each)}
+    wanted = compiles.targets(touched) if job.builds is Builds.TOUCHED else ["Image"]
+    if not any(map(compiles.is_compiled, series.touched(one))):
+        return job.finding("build", one.stem, "", "nothing in it is compiled")
+    said = compiles.complaint(job.place.source, job.place.objects, wanted)
+    return job.finding("build", one.stem, said, f"{' '.join(wanted)}: no warning")
+
+
+def _variants(job: _Judged) -> Iterator[Finding]:
+    for variant in compiles.VARIANTS:
+        _log.info("%s: %s", job.patches.line, variant.name)
+        objects = job.place.objects
+        if variant.apart:
+            objects = objects.with_name(f"objects-{variant.name}")
+        compiles.configure(job.place.source, objects, variant)
+        said = compiles.complaint(job.place.source, objects, ["Image"])
+        yield job.finding("build", WHOLE, f"{variant.name}: {said}" if said else "",
+                          f"{variant.name}: Image: no warning")  # fmt: skip

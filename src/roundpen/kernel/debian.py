@@ -52,6 +52,10 @@ class DebianKernel:
             raise UserError(f"{self.name}: the package {self.deb.package} has no {file}")
         return found[0]
 
+    def trees(self) -> list[Path]:
+        """All device trees that the package carries, sorted by path."""
+        return sorted(self._root.glob("usr/lib/linux-image-*/**/*.dtb"))
+
     def modules(self, names: Iterable[str]) -> list[tuple[str, bytes]]:
         """File name and content (decompressed) of the modules `names`, dependencies first.
 

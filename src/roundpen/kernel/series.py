@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from roundpen import cache
 from roundpen.errors import MachineError, UserError, reason_of
 from roundpen.kernel import tool
 
@@ -28,6 +29,11 @@ class Series:
 
     line: str
     patches: tuple[Path, ...]
+
+    def digest(self) -> str:
+        """A key for what the patches change; a word in a message changes no kernel."""
+        changes = (one.read_bytes().partition(b"\ndiff --git ")[2] for one in self.patches)
+        return cache.digest(self.line, *changes)
 
 
 @dataclass(frozen=True)
@@ -102,9 +108,9 @@ def patch(tree: Path) -> Patched:
 
 
 def touched(file: Path) -> list[str]:
-    """The files that the patch `file` changes or creates, as paths in the tree."""
+    """The files that the patch `file` changes, creates or removes, as paths in the tree."""
     text = file.read_text(encoding="utf-8")
-    return sorted(set(re.findall(r"^\+\+\+ b/(\S+)", text, re.MULTILINE)))
+    return sorted(set(re.findall(r"^(?:--- a|\+\+\+ b)/(\S+)", text, re.MULTILINE)))
 
 
 def failed_hunk(output: str) -> str:
@@ -129,23 +135,30 @@ def failed_hunk(output: str) -> str:
 def _try(tree: Path, series: Series) -> str | None:
     """Why `series` does not fit, or None."""
     with tempfile.TemporaryDirectory(prefix="roundpen-series-") as name:
-        scratch = Path(name)
-        for one in series.patches:
-            for path in touched(one):
-                source, copy = tree / path, scratch / path
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                if source.is_file() and not copy.exists():
-                    shutil.copyfile(source, copy)
-        for one in series.patches:
-            refusal = apply(scratch, one)
-            if refusal is not None:
-                return f"{one.stem}: {refusal}"
+        return apply_to_copy(tree, Path(name), series)
+
+
+def apply_to_copy(tree: Path, scratch: Path, series: Series) -> str | None:
+    """Copy the files of `tree` that `series` touches to `scratch`, and apply it there.
+
+    Gives why it does not fit, or None.
+    """
+    for path in sorted({path for one in series.patches for path in touched(one)}):
+        source, copy = tree / path, scratch / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_file():
+            shutil.copy(source, copy)
+    for one in series.patches:
+        refusal = apply(scratch, one)
+        if refusal is not None:
+            return f"{one.stem}: {refusal}"
     return None
 
 
 def apply(tree: Path, file: Path) -> str | None:
     """Apply one patch file to `tree`; why it does not fit, or None."""
-    command = ["patch", "-p1", "--forward", "--batch", "--no-backup-if-mismatch",
+    # No fuzz, like git am: a hunk whose context differs may land in another function.
+    command = ["patch", "-p1", "--fuzz=0", "--forward", "--batch", "--no-backup-if-mismatch",
                "--reject-file=-", "-d", str(tree), "-i", str(file)]  # fmt: skip
     done = tool.run(command, limit=_LIMIT)
     if done.returncode == 0:

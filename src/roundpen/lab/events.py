@@ -66,6 +66,11 @@ def work_digest(nonce: str, generation: int, label: str, cpu: int) -> str:
     return hashlib.sha256(f"{nonce} {generation} {label} {cpu}\n".encode()).hexdigest()
 
 
+def kvm_seed(nonce: str, generation: int, label: str) -> int:
+    """The number that a virtual machine gets to compute with: 32 bits."""
+    return int(hashlib.sha256(f"{nonce} {generation} kvm {label}\n".encode()).hexdigest()[:8], 16)
+
+
 def parser(nonce: str) -> Reader:
     """A reader of console lines for the run with that nonce."""
 

@@ -54,7 +54,19 @@ class Machine:
         """Whether a stock kernel is expected to refuse kexec here."""
         return self.family is not Family.PSCI
 
+    @property
+    def returns(self) -> bool:
+        """Whether the firmware itself takes CPUs back, by the return contract."""
+        return self.words == RETURNING
 
+
+RETURNING = "returning"
+"""Words of their own, and a way back for each CPU: the return contract without a pen."""
+_WORDS = {
+    "unique": "spin-table with one word per CPU",
+    "shared": "spin-table with one word for all",
+    RETURNING: "spin-table that takes CPUs back",
+}
 _CPUS = {"a53": "cortex-a53", "a72": "cortex-a72", "max": "max,pauth-impdef=on"}
 """pauth-impdef: the architected pointer authentication takes most of an emulator's time; this
 one is as visible to the kernel and the pen."""
@@ -99,8 +111,7 @@ def _vendor(words: str, level: int, gic: int, cpus: int, cpu: str) -> Machine:
         family=Family.VENDOR,
         cpus=cpus,
         board="virt",
-        describes=f"{cpus} x {_CPUS[cpu].partition(',')[0]}, spin-table with "
-        f"{'one word per CPU' if words == 'unique' else 'one word for all'}, "
+        describes=f"{cpus} x {_CPUS[cpu].partition(',')[0]}, {_WORDS[words]}, "
         f"entry at EL{level}, GICv{gic}",
         cpu=_CPUS[cpu],
         gic=gic,
@@ -128,7 +139,7 @@ def _all() -> dict[str, Machine]:
     machines += [_yardstick(gic, n, cpu) for (gic, n), cpu in product(pairs, _CPUS)]
     machines += [
         _vendor(words, level, gic, n, cpu)
-        for words, level, (gic, n), cpu in product(("unique", "shared"), (2, 1), pairs, _CPUS)
+        for words, level, (gic, n), cpu in product(_WORDS, (2, 1), pairs, _CPUS)
     ]
     return {machine.name: machine for machine in machines}
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from roundpen.contract import layout
 from roundpen.contract.layout import CpuState
 from roundpen.errors import UserError
+from roundpen.lab import trials
+from roundpen.lab.course import STUCK, Leaving, Stage, counts, stages
 from roundpen.lab.events import Event, work_digest
 from roundpen.lab.scenario import Ending, Scenario
 from roundpen.logbook.parse import CpuEntry, Logbook, parse
-
-REFUSAL_WORDS = "CPUs are stuck in the kernel"
-"""arch/arm64/kernel/machine_kexec.c, machine_kexec_prepare()."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,7 @@ class CpuAccount:
 
     cpu: int
     online: bool
+    """Whether the kernel had it when its /init started."""
     worked: tuple[str, ...]
     """Labels of the pieces of work that it did, pinned, with the right result."""
     worked_at: float | None
@@ -52,6 +52,8 @@ class RoundTrip:
     took: float
     cpus: tuple[CpuAccount, ...]
     load: str
+    stuck: dict[int, str]
+    """CPUs that the kernel says can't leave it, and why."""
     logbook: Logbook | None
     problems: tuple[str, ...]
 
@@ -91,13 +93,14 @@ class Verdict:
 def judge(events: Sequence[Event], scenario: Scenario, cpus: int, nonce: str) -> Verdict:
     """What `events` prove about a machine with `cpus` CPUs."""
     first, again = split_at_reboot(events)
+    course = stages(scenario, cpus)
     trips = []
-    for generation in range(scenario.generations):
-        of_this = [event for event in first if event.generation == generation]
-        before = [event for event in first if event.generation == generation - 1]
+    for stage in course:
+        of_this = [event for event in first if event.generation == stage.generation]
+        before = [event for event in first if event.generation == stage.generation - 1]
         if of_this:
-            trips.append(_Judge(of_this, before, scenario, cpus, nonce).trip())
-    problems = [*_missing(trips, scenario)]
+            trips.append(_Judge(of_this, before, scenario, course, stage, nonce).trip())
+    problems = [*_missing(trips, course), *_too_much(first, course)]
     if scenario.ending is Ending.REBOOT and not again:
         problems.append("reboot: the firmware did not start the kernel again")
     return Verdict(tuple(trips), tuple(problems))
@@ -112,15 +115,20 @@ def split_at_reboot(events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
     return list(events[:cut]), list(events[cut:])
 
 
-def _missing(trips: Sequence[RoundTrip], scenario: Scenario) -> Iterator[str]:
+def _missing(trips: Sequence[RoundTrip], course: Sequence[Stage]) -> Iterator[str]:
     seen = {trip.generation for trip in trips}
-    for generation in range(scenario.generations):
+    for generation in range(len(course)):
         if generation not in seen:
             yield (
                 f"kernel {generation}: its /init never reported"
                 if generation
                 else "the first kernel's /init never reported"
             )
+
+
+def _too_much(events: Sequence[Event], course: Sequence[Stage]) -> Iterator[str]:
+    for generation in sorted({event.generation for event in events} - set(range(len(course)))):
+        yield f"kernel {generation} runs, expected {len(course) - 1} to be the last"
 
 
 def region(events: Sequence[Event]) -> tuple[int, bytes] | None:
@@ -148,6 +156,9 @@ def _word(text: str) -> int:
     return int(text, 16)
 
 
+_FAILURES = ("kexec-failed", "kexec-skipped", "crash-failed", "crash-skipped", "unknown-step")
+
+
 class _Judge:
     """The events of one kernel against what was asked of it."""
 
@@ -156,16 +167,18 @@ class _Judge:
         events: Sequence[Event],
         before: Sequence[Event],
         scenario: Scenario,
-        cpus: int,
+        course: tuple[Stage, ...],
+        stage: Stage,
         nonce: str,
     ) -> None:
         self.events = events
         self.before = before
         self.scenario = scenario
-        self.count = cpus
+        self.course = course
+        self.stage = stage
+        self.count = len(stage.numbers)
         self.nonce = nonce
-        self.generation = events[0].generation
-        self.last = self.generation == scenario.generations - 1
+        self.generation = stage.generation
         self.problems: list[str] = []
 
     def named(self, name: str) -> list[Event]:
@@ -181,8 +194,12 @@ class _Judge:
         load = self._load()
         self._check_chosen(offer, aside, book)
         self._check_whole(kernel)
+        stuck = trials.stuck(self.events)
+        self.problems += trials.check_stuck(stuck, self.stage)
+        self.problems += trials.check_kvm(self.events, self.scenario, self.nonce)
         level = self.first("level")
-        jumps = [event.wall_time for event in self.before if event.name == "kexec-jump"]
+        left = (Leaving.JUMP.value, Leaving.CRASH.value)
+        jumps = [event.wall_time for event in self.before if event.name in left]
         return RoundTrip(
             generation=self.generation,
             release=kernel.value("release") if kernel else "",
@@ -193,6 +210,7 @@ class _Judge:
             took=start.wall_time - (jumps[-1] if jumps else 0.0),
             cpus=tuple(self._account(cpu, kernel, book) for cpu in range(self.count)),
             load=load,
+            stuck=stuck,
             logbook=book,
             problems=tuple(self.problems),
         )
@@ -230,7 +248,7 @@ class _Judge:
         lost = sorted(set(range(max(numbers) + 1)) - set(numbers))
         if lost:
             self.problems.append(f"events {', '.join(map(str, lost))} did not reach the console")
-        closing = "end" if self.last else "kexec-jump"
+        closing = self.stage.leaving.value
         if self.first(closing) is None:
             self.problems.append(f"the event {closing} is missing")
         if kernel is None:
@@ -244,24 +262,24 @@ class _Judge:
                 self.problems.append(f"module {event.value('name')}: {event.rest('said')}")
             elif event.name == "run" and event.value("status") != "0":
                 self.problems.append(f"step: {event.text}")
-            elif event.name in ("kexec-failed", "kexec-skipped", "unknown-step"):
+            elif event.name in _FAILURES:
                 self.problems.append(f"{event.name}: {event.text}")
 
     def _load(self) -> str:
         event = self.first("kexec-load")
-        wanted = not self.last or (self.scenario.expects.refused and self.scenario.kexecs > 0)
+        wanted = self.stage.leaving is not Leaving.END or self.stage.refused
         if event is None:
             if wanted:
                 self.problems.append("never came to load the next kernel")
             return ""
         if event.value("status") == "0":
-            if self.scenario.expects.refused:
+            if self.stage.refused:
                 self.problems.append("kexec was accepted, expected a refusal")
             return "loaded"
         refusal = event.rest("kernel") or event.rest("said")
-        if not self.scenario.expects.refused:
+        if not self.stage.refused:
             self.problems.append(f"kexec was refused: {event.text}")
-        elif REFUSAL_WORDS not in refusal:
+        elif STUCK not in refusal:
             self.problems.append(f"kexec failed, but not for the stuck CPUs: {event.text}")
         return refusal
 
@@ -276,13 +294,14 @@ class _Judge:
     def _account(self, cpu: int, kernel: Event | None, book: Logbook | None) -> CpuAccount:
         problems: list[str] = []
         online = kernel is not None and cpu in expand(kernel.value("online"))
-        if not online:
-            problems.append("not online")
+        if online != (cpu in self.stage.online):
+            problems.append("online, expected it not to be" if online else "not online")
         worked = tuple(self._worked(cpu, problems))
         cycles = self._hotplugged(cpu, problems)
-        entry = book.cpus[cpu] if book and cpu < len(book.cpus) else None
+        number = self.stage.numbers[cpu]
+        entry = book.cpus[number] if book and number < len(book.cpus) else None
         if entry is not None and self.scenario.expects.offer:
-            problems += self._recorded(entry)
+            problems += self._recorded(cpu, entry)
         elif book is not None and self.scenario.expects.offer:
             problems.append("not in the logbook")
         times = [event.guest_time for event in self.named("work") if event.number("cpu") == cpu]
@@ -290,12 +309,15 @@ class _Judge:
         return CpuAccount(cpu, online, worked, at, cycles, entry, tuple(problems))
 
     def _worked(self, cpu: int, problems: list[str]) -> Iterator[str]:
-        labels = ["first", "after-hotplug"] if self.scenario.cycles else ["first"]
-        for label in labels:
-            done = [e for e in self.named("work") if e.number("cpu") == cpu]
+        done = [e for e in self.named("work") if e.number("cpu") == cpu]
+        for label in self.scenario.labels():
             event = next((e for e in done if e.value("label") == label), None)
             wanted = work_digest(self.nonce, self.generation, label, cpu)
-            if event is None:
+            gone = cpu in self.stage.lost and label != "first"
+            if gone or cpu not in self.stage.online:
+                if event is not None:
+                    problems.append(f"was at work ({label}), expected it to be gone")
+            elif event is None:
                 problems.append(f"did no work ({label})")
             elif event.number("ran") != cpu:
                 problems.append(f"its work ({label}) ran on CPU {event.value('ran') or '?'}")
@@ -305,34 +327,36 @@ class _Judge:
                 yield label
 
     def _hotplugged(self, cpu: int, problems: list[str]) -> int | None:
-        cycles = self.scenario.cycles
-        if not cycles or (cpu == 0 and not self.scenario.boot_cpu_too):
+        if cpu not in self.stage.unplugged:
             return None
+        cycles = self.scenario.cycles
         event = next((e for e in self.named("hotplug") if e.number("cpu") == cpu), None)
         done = (event.number("done") if event else None) or 0
         why = event.rest("why") if event else "never tried"
-        if self.scenario.expects.refused:
-            if done:
+        if cpu in self.stage.lost:
+            if done or event is None:
+                problems.append(f"{done} hotplug cycles, expected it not to come back")
+        elif cpu in self.stage.stays:
+            if done or event is None:
                 problems.append("could be unplugged, expected a refusal")
         elif done != cycles:
             problems.append(f"{done} of {cycles} hotplug cycles: {why}")
         return done
 
-    def _recorded(self, entry: CpuEntry) -> Iterator[str]:
+    def _recorded(self, cpu: int, entry: CpuEntry) -> Iterator[str]:
         """The pen's own count against what the kernels asked for."""
-        if entry.state is not CpuState.ON:
+        number = self.stage.numbers[cpu]
+        wanted = counts(self.course, self.generation, number, self.scenario.cycles)
+        # Also on: a CPU that never left the kernel that crashed.
+        state = CpuState.ON if wanted[0] > wanted[1] else CpuState.OFF
+        if entry.state is not state:
             yield f"the logbook has it as {entry.state.name.lower()}"
         if entry.trap_syndrome:
             yield f"exception inside the pen: syndrome {entry.trap_syndrome:#x}"
-        # A kexec returns every CPU but the one that jumps.
-        jumps = 0 if entry.is_boot else self.generation
-        pluggable = not self.scenario.expects.refused
-        unplugged = pluggable and (self.scenario.boot_cpu_too or not entry.is_boot)
-        returned = jumps + (self.generation + 1) * self.scenario.cycles * unplugged
-        if (entry.released, entry.returned) != (returned + 1, returned):
+        if (entry.released, entry.returned) != wanted:
             yield (
                 f"the logbook counts {entry.released} releases and {entry.returned} returns, "
-                f"expected {returned + 1} and {returned}"
+                f"expected {wanted[0]} and {wanted[1]}"
             )
 
 

@@ -39,6 +39,8 @@ class Transcript:
 
     lines: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    announced: set[str] = field(default_factory=set)
+    """Of the words that were announced, those that a line contained."""
     stopped: Stopped = Stopped.TIMEOUT
     fatal: str = ""
     status: int | None = None
@@ -54,9 +56,17 @@ Observer = Callable[[str, float], bool]
 """Gets each line and the seconds since the start; True ends the run."""
 
 
-def run(command: Sequence[str], observe: Observer, *, timeout: float, folder: Path) -> Transcript:
+def run(
+    command: Sequence[str],
+    observe: Observer,
+    *,
+    timeout: float,
+    folder: Path,
+    announced: Sequence[str] = (),
+) -> Transcript:
     """Start `command` and read its standard output until something ends it.
 
+    Lines that contain one of the words `announced` are neither fatal nor complaints.
     Raises MachineError when it can't be started.
     """
     diagnostics = folder / "qemu.stderr"
@@ -68,7 +78,7 @@ def run(command: Sequence[str], observe: Observer, *, timeout: float, folder: Pa
     except OSError as error:
         raise MachineError(f"{command[0]}: cannot be started: {reason_of(error)}") from error
     try:
-        transcript = _read(process, observe, timeout)
+        transcript = _read(process, observe, timeout, announced)
     finally:
         _end(process)
     transcript.status = process.returncode if transcript.stopped is Stopped.EXITED else None
@@ -90,7 +100,9 @@ def _settle(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=5)
 
 
-def _read(process: subprocess.Popen[bytes], observe: Observer, timeout: float) -> Transcript:
+def _read(
+    process: subprocess.Popen[bytes], observe: Observer, timeout: float, announced: Sequence[str]
+) -> Transcript:
     assert process.stdout is not None
     transcript, lines = Transcript(), Lines()
     began = time.monotonic()
@@ -109,7 +121,7 @@ def _read(process: subprocess.Popen[bytes], observe: Observer, timeout: float) -
             size += len(data)
             transcript.seconds = time.monotonic() - began
             whole = list(lines.feed(data)) if data else [lines.rest()]
-            ended = [_note(transcript, line, observe) for line in whole]
+            ended = [_note(transcript, line, observe, announced) for line in whole]
             if any(ended):
                 transcript.stopped = Stopped.DONE
                 break
@@ -125,11 +137,13 @@ def _read(process: subprocess.Popen[bytes], observe: Observer, timeout: float) -
     return transcript
 
 
-def _note(transcript: Transcript, line: str, observe: Observer) -> bool:
+def _note(transcript: Transcript, line: str, observe: Observer, announced: Sequence[str]) -> bool:
     """Keep a line, judge it, show it to the observer."""
     transcript.lines.append(line)
-    if not transcript.fatal and FATAL.search(line):
+    known = [words for words in announced if words in line]
+    transcript.announced.update(known)
+    if not transcript.fatal and not known and FATAL.search(line):
         transcript.fatal = line.strip()
-    elif COMPLAINT.search(line):
+    elif not known and COMPLAINT.search(line):
         transcript.complaints.append(line.strip())
     return observe(line, transcript.seconds)

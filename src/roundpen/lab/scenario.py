@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from roundpen.contract import layout
 from roundpen.contract.layout import Offer, Refusal
+from roundpen.lab.faults import REASON, Fault, Faulty, reasons
 from roundpen.lab.machines import Machine
 
 
@@ -21,10 +23,15 @@ class Ending(Enum):
 
 @dataclass(frozen=True)
 class Expectation:
-    """What must be true for the run to pass."""
+    """What must be true for the run to pass. CPUs by the firmware's numbers."""
 
     refused: bool = False
     """Every attempt to load a kexec image must be refused, and hotplug impossible."""
+    stays: Mapping[int, str] = field(default_factory=dict)
+    """CPUs that can't be returned; words of the reason that a refused kexec must give for each.
+    Empty for a kernel that gives no reasons."""
+    silent: Mapping[int, str] = field(default_factory=dict)
+    """CPUs whose return no receipt proves: gone for good once unplugged, words as above."""
     offer: str = ""
     """What /chosen/roundpen,offer must say; "" when no pen is expected."""
     stepped_aside: str = ""
@@ -34,8 +41,26 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class Crash:
+    """The kernel crashes, with a capture kernel loaded. CPUs by the first kernel's numbers.
+
+    cpu: the one that crashes. spinning: one that loops with its interrupts off meanwhile.
+    append: words for the capture kernel's command line.
+    """
+
+    cpu: int = 0
+    spinning: int | None = None
+    append: str = ""
+
+
+@dataclass(frozen=True)
 class Scenario:
-    """One run: `kexecs` jumps in a chain, `cycles` hotplug cycles per CPU in every generation."""
+    """One run: `kexecs` jumps in a chain, `cycles` hotplug cycles per CPU in every generation.
+
+    `crash`: how the last of these kernels ends. `limit`: what keeps the first kernel from
+    bringing up all CPUs ("maxcpus=2", "nosmp"); the next ones are not told. `kvm`: each kernel
+    starts a virtual machine, before and after hotplug.
+    """
 
     kexecs: int = 0
     cycles: int = 0
@@ -44,12 +69,14 @@ class Scenario:
     modules: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     """Further steps (verb and arguments) for the last generation."""
+    limit: str = ""
+    crash: Crash | None = None
+    kvm: bool = False
     expects: Expectation = field(default_factory=Expectation)
 
-    @property
-    def generations(self) -> int:
-        """How many kernels run: the one that firmware started and one per kexec."""
-        return 1 if self.expects.refused else self.kexecs + 1
+    def labels(self) -> tuple[str, ...]:
+        """The names of the moments at which the CPUs have to work."""
+        return ("first", "after-hotplug") if self.cycles else ("first",)
 
 
 def logbook_step() -> str:
@@ -62,52 +89,43 @@ SLOT_SPAN = next(one.offset for one in layout.SLOT if one.name == "lock_busy")
 """Bytes of a slot that a logbook is read from: every word less is a process less in the guest."""
 
 
-def steps(scenario: Scenario, cpus: int) -> list[str]:
-    """The lines of the guest's /scenario for a machine with `cpus` CPUs."""
-    lines = []
-    for generation in range(scenario.generations):
-        last = generation == scenario.generations - 1
-        for step in _generation(scenario, cpus, last):
-            lines.append(f"{generation} {step}")
-    return lines
-
-
-def _generation(scenario: Scenario, cpus: int, last: bool) -> list[str]:
-    found = ["report", "work first"]
-    if scenario.cycles:
-        those = range(0 if scenario.boot_cpu_too else 1, cpus)
-        found.append(f"hotplug {scenario.cycles} {' '.join(map(str, those))}")
-        found.append("work after-hotplug")
-    found.append(logbook_step())
-    if not last:
-        return [*found, "load", "jump", "finish stay"]
-    if scenario.modules:
-        found.append("modules " + " ".join(scenario.modules))
-    found += scenario.extra
-    if scenario.expects.refused and scenario.kexecs:
-        found.append("load")
-    return [*found, f"finish {scenario.ending.value}"]
-
-
 def expected(
-    machine: Machine, wrap: Offer | None, *, kexec_wrapped: bool = False, returns: bool = False
+    machine: Machine,
+    wrap: Offer | None,
+    *,
+    kexec_wrapped: bool = False,
+    returns: bool = False,
+    faults: tuple[Faulty, ...] = (),
 ) -> Expectation:
     """What must come of a run on `machine`, with or without the pen.
 
-    Without it, a spin-table machine refuses kexec and hotplug. With it, it takes its offer,
+    Without it, a spin-table machine refuses kexec and hotplug, unless its firmware takes CPUs
+    back and the kernel knows cpu-return-addr (`returns`). With it, it takes its offer,
     unless the machine is one where the pen must step aside: then all is as without.
-    `kexec_wrapped`: the kernels that are kexec'ed to are wrapped too. `returns`: the kernel
-    knows cpu-return-addr; to one that doesn't, the return offer changes nothing.
+    `kexec_wrapped`: the kernels that are kexec'ed to are wrapped too. To a kernel that does
+    not know cpu-return-addr, the return offer changes nothing. `faults`: of the firmware.
     """
+    bare = _bare(machine, faults, returns=returns)
     if wrap is None:
-        return Expectation(refused=machine.spin_table)
+        return bare
     aside = Refusal.NONE
     if not machine.spin_table:
         aside = Refusal.PSCI_PRESENT
     elif machine.entry_level < 2 and wrap is Offer.PSCI:
         aside = Refusal.ENTRY_LEVEL
-    if aside is Refusal.NONE:
-        live_pen = layout.REFUSAL_TEXT[Refusal.LIVE_PEN] if kexec_wrapped else ""
-        refused = wrap is Offer.RETURN and not returns
-        return Expectation(offer=wrap.name.lower(), refused=refused, live_pen=live_pen)
-    return Expectation(refused=machine.spin_table, stepped_aside=layout.REFUSAL_TEXT[aside])
+    if aside is not Refusal.NONE:
+        return replace(bare, stepped_aside=layout.REFUSAL_TEXT[aside])
+    live_pen = layout.REFUSAL_TEXT[Refusal.LIVE_PEN] if kexec_wrapped else ""
+    refused = wrap is Offer.RETURN and not returns
+    return Expectation(offer=wrap.name.lower(), refused=refused, live_pen=live_pen)
+
+
+def _bare(machine: Machine, faults: tuple[Faulty, ...], *, returns: bool) -> Expectation:
+    if not machine.spin_table:
+        return Expectation()
+    if not returns:
+        return Expectation(refused=True)
+    if not machine.returns:
+        why = REASON[Fault.NO_ENTRY]
+        return Expectation(refused=True, stays=dict.fromkeys(range(machine.cpus), why))
+    return Expectation(stays=reasons(faults, visible=True), silent=reasons(faults, visible=False))

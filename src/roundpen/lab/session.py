@@ -18,15 +18,20 @@ from roundpen.image.wrap import wrap_file
 from roundpen.kernel import debian, trimmed
 from roundpen.lab import emulator as emulators
 from roundpen.lab import qemu, run, vendor
+from roundpen.lab.course import Spoken, spoken
 from roundpen.lab.events import Event, parser
-from roundpen.lab.guest import root
+from roundpen.lab.faults import Faulty
+from roundpen.lab.guest import programs, root
 from roundpen.lab.guest.root import Member
 from roundpen.lab.machines import Family, Machine
 from roundpen.lab.roundtrip import Verdict, judge, split_at_reboot
 from roundpen.lab.run import Stopped, Transcript
-from roundpen.lab.scenario import Ending, Scenario, steps
+from roundpen.lab.scenario import Ending, Scenario
+from roundpen.lab.steps import steps
 
 DEFAULT_KERNEL = "debian-6.1"
+CRASH_ROOM = "crashkernel=256M"
+"""For the kernel, the guest's root and what it unpacks to."""
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +48,8 @@ class Kernel:
 class Job:
     """One run to do. `wrap` None: the plain kernel. `kexec_wrapped`: kexec to the wrapped one.
 
-    `files`: more for the root of the first kernel's guest; a kexec does not take them along.
+    `faults`: what is wrong with a firmware that takes CPUs back. `files`: more for the root of
+    the first kernel's guest; a kexec does not take them along.
     """
 
     machine: Machine
@@ -53,18 +59,23 @@ class Job:
     kexec_wrapped: bool = False
     timeout: float = 600.0
     command_line: str = ""
+    faults: tuple[Faulty, ...] = ()
     files: Mapping[str, Member] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run. `transcript`: where the console's lines are kept, if they are."""
+    """What came of a run. `transcript`: where the console's lines are kept, if they are.
+
+    `nonce`: what the guest's digests are made with.
+    """
 
     job: Job
     verdict: Verdict
     console: Transcript
     events: tuple[Event, ...]
     transcript: Path | None = None
+    nonce: str = ""
 
 
 def kernel(name: str) -> Kernel:
@@ -86,6 +97,14 @@ def kernel(name: str) -> Kernel:
     )
 
 
+def knows_return(kernel: Kernel) -> bool:
+    """Whether `kernel` knows cpu-return-addr: whether its Image has the property's name.
+
+    Raises UserError when it is no kernel.
+    """
+    return b"cpu-return-addr\0" in payload.load(kernel.image).image
+
+
 def perform(job: Job, transcript: Path | None = None) -> Result:
     """Do the run and judge it; the console's lines go to `transcript`.
 
@@ -98,12 +117,15 @@ def perform(job: Job, transcript: Path | None = None) -> Result:
         watcher = _Watcher(job.scenario, nonce)
         command = _command(job, nonce, folder)
         _log.info("%s: starting, kernel %s%s", job.machine.name, job.kernel.name, _how(job))
-        console = run.run(command, watcher, timeout=job.timeout, folder=folder)
+        words = spoken(job.scenario, job.machine.cpus)
+        console = run.run(
+            command, watcher, timeout=job.timeout, folder=folder, announced=words.lines
+        )
     verdict = judge(watcher.events, job.scenario, job.machine.cpus, nonce)
-    problems = (*_console_problems(job, console, watcher), *verdict.problems)
+    problems = (*_console_problems(job, console, watcher, words), *verdict.problems)
     verdict = replace(verdict, problems=problems)
     kept = _keep(job, console, transcript, needed=not verdict.passed)
-    return Result(job, verdict, console, tuple(watcher.events), kept)
+    return Result(job, verdict, console, tuple(watcher.events), kept, nonce)
 
 
 def _how(job: Job) -> str:
@@ -146,14 +168,21 @@ def _tell(event: Event) -> None:
         _log.info("%s: kexec -l: %s", where, "accepted" if accepted else f"refused: {reason}")
     elif event.name == "kexec-jump":
         _log.info("%s: kexec -e", where)
+    elif event.name == "crash":
+        _log.info("%s: crash on CPU %s", where, event.value("cpu"))
     elif event.name == "end":
         _log.info("%s: end (%s)", where, event.value("how"))
 
 
-def _console_problems(job: Job, console: Transcript, watcher: _Watcher) -> Iterator[str]:
+def _console_problems(
+    job: Job, console: Transcript, watcher: _Watcher, words: Spoken
+) -> Iterator[str]:
     poweroff = job.scenario.ending is Ending.POWEROFF and watcher.ended
     wanted = Stopped.EXITED if poweroff else Stopped.DONE
-    if console.fatal:
+    if words.last:
+        if words.last not in console.fatal:
+            yield f"the kernel did not stop with {words.last!r}, but: {console.fatal or 'not'}"
+    elif console.fatal:
         yield f"the kernel died: {console.fatal}"
     elif console.stopped is not wanted:
         said = console.diagnostics.strip()
@@ -162,6 +191,9 @@ def _console_problems(job: Job, console: Transcript, watcher: _Watcher) -> Itera
         )
     elif poweroff and console.status != 0:
         yield f"QEMU ended with status {console.status}: {console.diagnostics.strip()[-300:]}"
+    for line in words.lines:
+        if line not in console.announced:
+            yield f"the kernel never said {line!r}"
     yield from (f"the kernel complained: {line}" for line in console.complaints[:5])
 
 
@@ -199,7 +231,7 @@ def _command(job: Job, nonce: str, folder: Path) -> list[str]:
     initrd.write_bytes(guest_root(job, nonce, first if job.kexec_wrapped else plain))
     guest = qemu.Guest(first, initrd, command_line(job), _tree(job))
     emulator = emulators.find(job.machine)
-    return [*emulator.command, *_arguments(job.machine, guest, folder)]
+    return [*emulator.command, *_arguments(job, guest, folder)]
 
 
 def guest_root(job: Job, nonce: str, image: Path) -> bytes:
@@ -213,7 +245,9 @@ def guest_root(job: Job, nonce: str, image: Path) -> bytes:
             files[f"lib/modules/{name}"] = Member(content)
             names.append(name)
     scenario = replace(job.scenario, modules=tuple(names))
-    if scenario.kexecs:
+    if scenario.kvm:
+        files["lib/kvm-probe"] = Member(programs.kvm_probe(), executable=True)
+    if scenario.kexecs or scenario.crash:
         files["kexec/Image"] = Member(image.read_bytes())
     lines = steps(scenario, job.machine.cpus)
     files["scenario"] = Member(("\n".join(lines) + "\n").encode())
@@ -225,7 +259,9 @@ def guest_root(job: Job, nonce: str, image: Path) -> bytes:
 def command_line(job: Job) -> str:
     """The kernel's command line."""
     console = job.machine.console or "ttyAMA0"
-    parts = [f"console={console}", job.machine.command_line, job.command_line]
+    room = CRASH_ROOM if job.scenario.crash else ""
+    more = (job.scenario.limit, room, job.command_line)
+    parts = [f"console={console}", job.machine.command_line, *more]
     return " ".join(filter(None, parts))
 
 
@@ -236,16 +272,10 @@ def _tree(job: Job) -> Path | None:
     return package.tree(job.machine.tree)
 
 
-def _arguments(machine: Machine, guest: qemu.Guest, folder: Path) -> list[str]:
+def _arguments(job: Job, guest: qemu.Guest, folder: Path) -> list[str]:
+    machine = job.machine
     if machine.family is not Family.VENDOR:
         return [*qemu.direct_arguments(machine, guest), *qemu.common_arguments(machine)]
-    spec = vendor.VirtSpec(
-        cpus=machine.cpus,
-        cpu=machine.cpu,
-        gic=3 if machine.gic == 3 else 2,
-        words="shared" if machine.words == "shared" else "unique",
-        entry_level=1 if machine.entry_level == 1 else 2,
-        memory_mib=machine.memory,
-    )
+    spec = vendor.spec_of(machine, job.faults)
     made = vendor.arguments(spec, guest.image, guest.initrd, guest.command_line, folder)
     return [*made, *qemu.common_arguments(machine)]

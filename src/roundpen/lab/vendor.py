@@ -11,13 +11,14 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Literal
 
 from roundpen.devicetree import Tree
 from roundpen.errors import MachineError, UserError, reason_of
+from roundpen.lab.faults import LATE, Fault, Faulty, check
 from roundpen.lab.firmware import build, params
+from roundpen.lab.machines import Machine
 
 RAM = 0x4000_0000
 TREE_ADDRESS = 0x4800_0000
@@ -34,17 +35,6 @@ QEMU = ("qemu-system-aarch64",)
 """How to start QEMU: the program and what stands before its arguments."""
 
 _DUMP_TIMEOUT = 60
-
-
-class Fault(Enum):
-    """What is wrong with a CPU that says it can be returned, or can't."""
-
-    NO_ENTRY = "has no cpu-return-addr"
-    ZERO_ENTRY = "has a cpu-return-addr of 0"
-    ODD_ENTRY = "has a cpu-return-addr that is not aligned to 4 bytes"
-    ODD_WORD = "has a release word that is not aligned to 8 bytes"
-    SHARED_WORD = "polls the word of the CPU before it"
-    RAM_WORD = "polls a word in ordinary RAM"
 
 
 @dataclass(frozen=True)
@@ -124,7 +114,8 @@ class VirtSpec:
             return self.ram_words + number * params.OWN_WORD_STRIDE
         if fault is Fault.SHARED_WORD:
             index -= 1
-        return params.own_word_address(index) + (4 if fault is Fault.ODD_WORD else 0)
+        # Behind the slot's MPIDR, which a word of 8 bytes at 4 would reach into.
+        return params.own_word_address(index) + (0x84 if fault is Fault.ODD_WORD else 0)
 
     @property
     def ram_words(self) -> int:
@@ -134,6 +125,35 @@ class VirtSpec:
     def fault(self, number: int) -> Fault | None:
         """What is wrong with the return of CPU `number`."""
         return dict(self.faulty).get(number)
+
+    def return_entry(self, number: int) -> int:
+        """The address at which CPU `number` is to come home, if the tree gives it one."""
+        fault = self.fault(number)
+        if fault is Fault.ZERO_ENTRY:
+            return 0
+        if number in self.no_receipt or number in dict(self.late_receipt):
+            return params.LIAR_ENTRY
+        return params.RETURN_ENTRY + (2 if fault is Fault.ODD_ENTRY else 0)
+
+
+def spec_of(machine: Machine, faults: tuple[Faulty, ...] = ()) -> VirtSpec:
+    """The lab's machine, one of the vendor family, as the firmware's own description of it.
+
+    Raises UserError for faults that it can't have.
+    """
+    check(faults, machine)
+    return VirtSpec(
+        cpus=machine.cpus,
+        cpu=machine.cpu,
+        gic=3 if machine.gic == 3 else 2,
+        words="shared" if machine.words == "shared" else "unique",
+        entry_level=1 if machine.entry_level == 1 else 2,
+        memory_mib=machine.memory,
+        returns=machine.returns,
+        faulty=tuple((one.cpu, one.fault) for one in faults if one.fault.visible),
+        no_receipt=tuple(one.cpu for one in faults if one.fault is Fault.NO_RECEIPT),
+        late_receipt=tuple((one.cpu, LATE) for one in faults if one.fault is Fault.LATE_RECEIPT),
+    )
 
 
 def machine_arguments(spec: VirtSpec) -> list[str]:
@@ -171,19 +191,13 @@ def vendor_tree(raw: bytes, spec: VirtSpec, command_line: str, initrd_size: int 
         tree.set_text(path, "enable-method", "spin-table")
         tree.set_u64(path, "cpu-release-addr", spec.word(number))
         if spec.returns and spec.fault(number) is not Fault.NO_ENTRY:
-            tree.set_u64(path, "cpu-return-addr", _return_entry(spec.fault(number)))
+            tree.set_u64(path, "cpu-return-addr", spec.return_entry(number))
     tree.set_text("/chosen", "bootargs", command_line)
     if initrd_size:
         tree.set_u64("/chosen", "linux,initrd-start", INITRD_ADDRESS)
         tree.set_u64("/chosen", "linux,initrd-end", INITRD_ADDRESS + initrd_size)
     _reserve(tree, spec)
     return tree.to_bytes()
-
-
-def _return_entry(fault: Fault | None) -> int:
-    if fault is Fault.ZERO_ENTRY:
-        return 0
-    return params.RETURN_ENTRY + (2 if fault is Fault.ODD_ENTRY else 0)
 
 
 def _reserve(tree: Tree, spec: VirtSpec) -> None:

@@ -31,6 +31,8 @@ LISTS_GOOD_FOR = 6 * 3600
 """Seconds. Older lists may name packages that the mirror has dropped."""
 
 _log = logging.getLogger(__name__)
+_RECIPE = "2"
+"""Part of every record's key: raise it when what was resolved before may be wrong."""
 _URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) \d+ SHA256:(?P<sha256>[0-9a-f]{64})$")
 
 
@@ -70,7 +72,9 @@ def closure(suite: str, architecture: str, names: Sequence[str]) -> tuple[Deb, .
 
 
 def _get(suite: str, architecture: str, names: tuple[str, ...], verb: str) -> tuple[Deb, ...]:
-    record = _folder(suite, architecture) / "resolved" / f"{cache.digest(verb, *names)}.json"
+    record = (
+        _folder(suite, architecture) / "resolved" / f"{cache.digest(_RECIPE, verb, *names)}.json"
+    )
     known = _recorded(record)
     if known is not None:
         return known
@@ -102,8 +106,13 @@ def _download(
 
 
 def _listing(config: Path, verb: str, names: tuple[str, ...], suite: str) -> list[_Listed]:
+    # apt does not list what its archives hold already, and they keep what an earlier closure had
+    # in common with another: look with empty ones.
+    empty = config.parent / "no-archives"
+    (empty / "partial").mkdir(parents=True, exist_ok=True)
+    options = ["-qq", "--print-uris", "-o", f"Dir::Cache::archives={empty}"]
     try:
-        text = _run(config, ["-qq", "--print-uris", verb, *names])
+        text = _run(config, [*options, verb, *names])
     except MachineError as error:
         if "Unable to locate package" in error.message:
             raise UserError(f"Debian {suite}: {error.message.split('E: ')[-1].strip()}") from error

@@ -45,10 +45,11 @@ def table(report: Report) -> Table:
 def headline(report: Report) -> str:
     """The machine in one line."""
     about = report.machine
-    return (
-        f"{about['host_cores']} x {about['host_cpu']}, load {about['load']}; QEMU {about['qemu']}; "
-        f"{about['kernel']}"
-    )
+    parts = [f"{about['host_cores']} x {about['host_cpu']}, load {about['load']}"]
+    for name, title in (("qemu", "QEMU "), ("kernel", ""), ("python", "Python ")):
+        if name in about:
+            parts.append(f"{title}{about[name]}")
+    return "; ".join(parts)
 
 
 def _value(figure: Figure) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
+from roundpen.contract.layout import Offer
+from roundpen.lab.course import counts, stages
 from roundpen.lab.roundtrip import CpuAccount, RoundTrip
 from roundpen.lab.session import Result
 from roundpen.report import logbook as logbook_report
@@ -16,6 +18,8 @@ from roundpen.report import logbook as logbook_report
 def headline(trip: RoundTrip, result: Result) -> str:
     """One line for one kernel of the chain."""
     how = "started by the firmware" if trip.generation == 0 else f"kexec {trip.generation}"
+    if result.job.scenario.crash is not None and trip.generation > result.job.scenario.kexecs:
+        how = "capture kernel"
     count = f"{trip.accounted} of {len(trip.cpus)} CPUs accounted for"
     offer = f", offer {trip.offer}" if trip.offer else ""
     aside = f", the pen stepped aside: {trip.stepped_aside}" if trip.stepped_aside else ""
@@ -70,12 +74,38 @@ def closing(result: Result) -> Iterator[str]:
     for trip in result.verdict.trips:
         if trip.load:
             yield f"kexec -l under kernel {trip.generation}: {trip.load}"
+        for cpu, why in trip.stuck.items():
+            yield f"CPU {cpu} can't leave kernel {trip.generation}: {why}"
+        counted = receipts(trip, result)
+        if counted is not None:
+            yield (
+                f"receipts by the end of kernel {trip.generation}: {counted[0]}, "
+                f"expected {counted[1]}"
+            )
+    if result.console.fatal:
+        yield f"the kernel stopped: {result.console.fatal}"
     for problem in result.verdict.all_problems():
         yield f"problem: {problem}"
     if result.transcript is not None:
         yield f"transcript: {result.transcript}"
     passed = result.verdict.passed
     yield f"{result.job.machine.name}: " + ("passed" if passed else "NOT passed")
+
+
+def receipts(trip: RoundTrip, result: Result) -> tuple[int, int] | None:
+    """Receipts that the pen has counted by the end of a kernel, and how many there must be.
+
+    None where no pen gives any: only its return offer does.
+    """
+    if trip.offer != Offer.RETURN.name.lower():
+        return None
+    job = result.job
+    course = stages(job.scenario, job.machine.cpus)
+    wanted = [
+        counts(course, trip.generation, number, job.scenario.cycles)[1]
+        for number in range(job.machine.cpus)
+    ]
+    return sum(one.entry.returned for one in trip.cpus if one.entry), sum(wanted)
 
 
 def as_json(result: Result) -> dict[str, object]:
@@ -88,15 +118,18 @@ def as_json(result: Result) -> dict[str, object]:
         "wrap": job.wrap.name.lower() if job.wrap is not None else None,
         "kexecs": job.scenario.kexecs,
         "hotplug_cycles": job.scenario.cycles,
+        "faults": {str(one.cpu): one.fault.label for one in job.faults},
         "passed": result.verdict.passed,
         "problems": result.verdict.all_problems(),
         "seconds": round(result.console.seconds, 3),
         "transcript": str(result.transcript) if result.transcript else None,
-        "kernels": [_trip_as_json(trip) for trip in result.verdict.trips],
+        "stopped": result.console.fatal or None,
+        "kernels": [_trip_as_json(trip, result) for trip in result.verdict.trips],
     }
 
 
-def _trip_as_json(trip: RoundTrip) -> dict[str, object]:
+def _trip_as_json(trip: RoundTrip, result: Result) -> dict[str, object]:
+    counted = receipts(trip, result)
     return {
         "generation": trip.generation,
         "release": trip.release,
@@ -106,6 +139,8 @@ def _trip_as_json(trip: RoundTrip) -> dict[str, object]:
         "reached_at": round(trip.reached_at, 3),
         "took": round(trip.took, 3),
         "kexec_load": trip.load or None,
+        "receipts": dict(zip(("counted", "expected"), counted, strict=True)) if counted else None,
+        "stuck": {str(cpu): why for cpu, why in trip.stuck.items()},
         "cpus": [_cpu_as_json(account) for account in trip.cpus],
         "logbook": logbook_report.as_json(trip.logbook) if trip.logbook else None,
     }

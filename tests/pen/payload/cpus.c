@@ -201,6 +201,8 @@ static void work(struct cpu *me)
 		me->done = me->posted;
 		go_home();
 	}
+	if (job == JOB_UNREST)
+		me->answer = unrest();
 	if (job == JOB_FEATURES)
 		run_features();
 	if (job == JOB_RACE)
@@ -216,6 +218,7 @@ void secondary_main(u64 number, const u64 *entered)
 	struct cpu *me = &cpus[number];
 
 	take_view(number);
+	me->found_vbar = this_vbar();
 	WRITE(tpidr_el1, me);
 	set_vectors_asm();
 	gic_setup_cpu();

@@ -44,7 +44,7 @@ _Static_assert(__builtin_offsetof(struct config, cpu_count) == CONFIG_CPU_COUNT,
 _Static_assert(__builtin_offsetof(struct config, mpidr) == CONFIG_MPIDR, "mpidr");
 extern struct config config;
 
-enum job { JOB_NONE, JOB_FEATURES, JOB_DIRTY_OFF, JOB_OFF, JOB_RACE, JOB_ON, JOB_RETURN };
+enum job { JOB_NONE, JOB_FEATURES, JOB_DIRTY_OFF, JOB_OFF, JOB_RACE, JOB_ON, JOB_RETURN, JOB_UNREST };
 
 #define FEATURES 16
 #define VIEW 24
@@ -56,6 +56,7 @@ struct cpu {
 	volatile u32 job, posted, done;
 	volatile u32 ready;
 	volatile u64 argument, answer;
+	volatile u64 left_vbar, found_vbar;	/* VBAR when it last went home, and on arrival */
 	volatile u64 probing, trapped;	/* trapped: ESR of the probe's exception */
 	volatile u64 feature[FEATURES];	/* 0 not tried, 1 good, else what went wrong */
 	volatile u64 view[VIEW];	/* EL1 as it was found, see state.c */
@@ -119,6 +120,8 @@ void test_suspend(void);
 void test_spin_table(void);
 void test_return(void);
 void go_home(void) __attribute__((noreturn));
+u64 unrest(void);
+u64 this_vbar(void);
 void test_features(void);
 void run_features(void);
 void take_view(u64 number);

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from roundpen.contract import layout
+from roundpen.contract.layout import Offer
 from roundpen.errors import MachineError
 from roundpen.image.wrap import wrap_file
 from roundpen.lab import run
@@ -31,6 +32,8 @@ class BareRun:
     logbook: Logbook
     code: bytes
     calls: tuple[trace.Call, ...] = ()
+    returns: tuple[int, ...] = ()
+    """Instructions from the return entry to the receipt, per return."""
 
     def seconds(self, ticks: int) -> float:
         """Guest seconds for a number of counter ticks."""
@@ -43,9 +46,17 @@ def machine(cpus: int) -> VirtSpec:
 
 
 def targets(spec: VirtSpec) -> list[int]:
-    """The first, the middle and the last secondary (MPIDR)."""
-    numbers = sorted({1, spec.cpus // 2, spec.cpus - 1} - {0})
-    return [spec.mpidr(number) for number in numbers]
+    """The first, the middle and the last secondary, by number."""
+    return sorted({1, spec.cpus // 2, spec.cpus - 1} - {0})
+
+
+def _probe(spec: VirtSpec, region: Path, offer: Offer) -> bytes:
+    """The probe, told what to do under `offer`. Slots are in the order of the tree's CPUs."""
+    numbers = targets(spec)
+    if offer is Offer.RETURN:
+        words = [layout.SLOT_OFFSET + number * layout.SLOT_SIZE for number in numbers]
+        return probe.filled(probe.binary(), words, region, door=layout.RESIDENT_RETURN)
+    return probe.filled(probe.binary(), [spec.mpidr(number) for number in numbers], region)
 
 
 def measure(spec: VirtSpec, emulator: Emulator, more: Sequence[str] = ()) -> BareRun:
@@ -66,14 +77,38 @@ def count(spec: VirtSpec, emulator: Emulator) -> BareRun:
         log = folder / "trace"
         tracing = trace_arguments(base, marks, log)
         traced = _boot(spec, emulator, folder, tracing, traced=True)
-        if traced.logbook.base != base:
-            raise MachineError(
-                f"bench: the pen settled at {traced.logbook.base:#x} when traced and at {base:#x} "
-                "before, so the trace shows something else"
-            )
+        _same_place(first, traced)
         with log.open(encoding="utf-8", errors="replace") as lines:
             calls = trace.calls(trace.steps(lines), base, marks)
         return replace(traced, calls=tuple(calls))
+
+
+def count_returns(spec: VirtSpec, emulator: Emulator) -> BareRun:
+    """The same under the return offer, at the level at which `spec` is entered."""
+    with tempfile.TemporaryDirectory(prefix="roundpen-bench-") as scratch:
+        folder = Path(scratch)
+        offer = Offer.RETURN
+        first = _boot(spec, emulator, folder, (), traced=False, offer=offer)
+        base, marks = first.logbook.base, trace.landmarks(first.code)
+        log = folder / "trace"
+        tracing = trace_arguments(base, marks, log)
+        traced = _boot(spec, emulator, folder, tracing, traced=True, offer=offer)
+        _same_place(first, traced)
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            found = trace.returns(trace.steps(lines), base, trace.receipt(first.code))
+    wanted = len(targets(spec))
+    if len(found) != wanted:
+        raise MachineError(f"bench: {len(found)} returns in the trace, expected {wanted}")
+    return replace(traced, returns=tuple(found))
+
+
+def _same_place(first: BareRun, traced: BareRun) -> None:
+    before, now = first.logbook.base, traced.logbook.base
+    if now != before:
+        raise MachineError(
+            f"bench: the pen settled at {now:#x} when traced and at {before:#x} before, so the "
+            "trace shows something else"
+        )
 
 
 def trace_arguments(base: int, marks: trace.Landmarks, log: Path) -> tuple[str, ...]:
@@ -97,12 +132,18 @@ def accelerator(given: Sequence[str], version: tuple[int, int], traced: bool) ->
 
 
 def _boot(
-    spec: VirtSpec, emulator: Emulator, folder: Path, more: Sequence[str], *, traced: bool
+    spec: VirtSpec,
+    emulator: Emulator,
+    folder: Path,
+    more: Sequence[str],
+    *,
+    traced: bool,
+    offer: Offer = Offer.PSCI,
 ) -> BareRun:
     region, payload, wrapped = (folder / name for name in ("region", "probe", "wrapped"))
     region.unlink(missing_ok=True)
-    payload.write_bytes(probe.filled(probe.binary(), targets(spec), region))
-    wrap_file(payload, wrapped)
+    payload.write_bytes(_probe(spec, region, offer))
+    wrap_file(payload, wrapped, offer=offer)
     qemu = arguments(spec, wrapped, None, "", folder)
     command = [
         *emulator.command,

@@ -58,6 +58,20 @@ def instruction_figures(few: Sequence[Call], many: Sequence[Call], cpus: int) ->
     ]
 
 
+def receipt_figures(returns: Mapping[int, Sequence[int]]) -> list[Figure]:
+    """Instructions from the return entry to the receipt, by exception level.
+
+    Raises MachineError when there is none: a figure of nothing is no figure.
+    """
+    found = []
+    for level, counts in sorted(returns.items(), reverse=True):
+        if not counts:
+            raise MachineError(f"bench: the trace has no return at EL{level}")
+        name = f"return entry to receipt, EL{level}"
+        found.append(Figure(name, max(counts), "instructions", 60, "offer return"))
+    return found
+
+
 def size_figures(code: bytes) -> list[Figure]:
     """Bytes that stay: `code` is the resident part's place, zeros behind it."""
     used = -(-len(code.rstrip(b"\0")) // 8) * 8
@@ -103,10 +117,20 @@ def boot_figures(
     ]  # fmt: skip
 
 
-def ratio_figures(hotplug: float, kexec: float, runs: int) -> list[Figure]:
-    """The pen by QEMU's own PSCI."""
-    note = f"to QEMU's PSCI, {runs} runs each"
+def ratio_figures(ours: str, other: str, hotplug: float, kexec: float, runs: int) -> list[Figure]:
+    """One way to start and stop CPUs by another: `ours` by `other`, as words for the reader."""
+    note = f"to {other}, {runs} runs each"
     return [
-        Figure("hotplug cycle", hotplug, "ratio", 1.05, note),
-        Figure("kexec round trip", kexec, "ratio", 1.05, note),
+        Figure(f"hotplug cycle, {ours}", hotplug, "ratio", 1.05, note),
+        Figure(f"kexec round trip, {ours}", kexec, "ratio", 1.05, note),
+    ]
+
+
+def leaving_figures(seconds: Sequence[float]) -> list[Figure]:
+    """From a dying CPU's last instruction in Linux until the CPU that asked saw the receipt."""
+    middle, longest = statistics.median(seconds) * 1e6, max(seconds) * 1e6
+    note = f"median of {len(seconds)} returns, 1 ns per instruction"
+    return [
+        Figure("last instruction in Linux to receipt seen", middle, "us", note=note),
+        Figure("the longest of them", longest, "us", note="Linux polls every 26 to 100 us"),
     ]

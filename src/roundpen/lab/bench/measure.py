@@ -6,23 +6,29 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from roundpen import __version__
 from roundpen.kernel import trimmed
 from roundpen.lab import emulator as emulators
 from roundpen.lab import machines
-from roundpen.lab.bench import bare, figures, linux, proof
+from roundpen.lab.bench import bare, figures, leaving, linux, proof
 from roundpen.lab.bench.figures import Figure
+from roundpen.lab.bench.linux import Way
 from roundpen.lab.qemu import Emulator
 
 FEW, MANY = 4, 64
+LEVELS: tuple[Literal[2, 1], ...] = (2, 1)
+"""At which the return offer works."""
 GATHERED = (2, 4, 8, 16, 32, 64)
 BOOTS = 7
 GATHERS = 5
 """Boots for the medians of what depends on the host."""
 RUNS = 5
+PAIRS = ((Way.PSCI, Way.QEMU), (Way.RETURN, Way.QEMU), (Way.RETURN, Way.PSCI))
+"""What is compared with what."""
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +55,15 @@ def measure(runs: int = RUNS) -> Report:
     _log.info("bench: counting instructions, %d and %d CPUs", FEW, MANY)
     few, many = (bare.count(bare.machine(cpus), emulator) for cpus in (FEW, MANY))
     found = figures.instruction_figures(few.calls, many.calls, MANY)
+    _log.info("bench: counting instructions of a return, EL2 and EL1")
+    found += figures.receipt_figures(
+        {
+            level: bare.count_returns(
+                replace(bare.machine(FEW), entry_level=level), emulator
+            ).returns
+            for level in LEVELS
+        }
+    )
     _log.info("bench: %d boots of %d CPUs", BOOTS, FEW)
     added = [_added(bare.measure(bare.machine(FEW), emulator)) for _ in range(BOOTS)]
     _log.info("bench: gathering %s CPUs", ", ".join(map(str, GATHERED)))
@@ -57,16 +72,25 @@ def measure(runs: int = RUNS) -> Report:
     comparison = None
     for comparison in linux.compare(runs, emulator):
         _log.info(
-            "bench: Linux, pair %d of %d: hotplug %.3f, kexec %.3f times QEMU's PSCI",
+            "bench: Linux, turn %d of %d: %s",
             comparison.runs,
             runs,
-            comparison.hotplug_ratio,
-            comparison.kexec_ratio,
+            "; ".join(
+                f"{ours.words} by {other.words}:"
+                f" hotplug {comparison.hotplug_ratio(ours, other):.3f},"
+                f" kexec {comparison.kexec_ratio(ours, other):.3f}"
+                for ours, other in PAIRS
+            ),
         )
     if comparison is not None:
-        ours = comparison.pen
+        ours = comparison.samples[Way.PSCI]
         found += figures.boot_figures(added, ours.added, ours.to_init)
-        found += figures.ratio_figures(comparison.hotplug_ratio, comparison.kexec_ratio, runs)
+        for one, other in PAIRS:
+            hotplug = comparison.hotplug_ratio(one, other)
+            kexec = comparison.kexec_ratio(one, other)
+            found += figures.ratio_figures(one.words, other.words, hotplug, kexec, runs)
+    _log.info("bench: timing returns of Linux")
+    found += figures.leaving_figures(leaving.measure(emulator))
     found += figures.size_figures(few.code)
     found += figures.gather_figures(gathered, counted)
     _log.info("bench: the proof")
@@ -87,7 +111,7 @@ def _machine(emulator: Emulator, kernel: trimmed.TrimmedKernel) -> dict[str, str
     return {
         "roundpen": __version__,
         "host": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "host_cpu": _cpu_model(),
+        "host_cpu": cpu_model(),
         "host_cores": os.cpu_count() or 0,
         "load": f"{os.getloadavg()[0]:.1f}",
         "qemu": ".".join(map(str, emulator.version)),
@@ -97,7 +121,7 @@ def _machine(emulator: Emulator, kernel: trimmed.TrimmedKernel) -> dict[str, str
     }
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
     """The host's CPU in its kernel's words."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")

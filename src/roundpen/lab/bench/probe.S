@@ -2,9 +2,10 @@
 /*
  * A payload in a kernel's place: writes the pen's region into a file of the
  * host, then for each CPU of its table AFFINITY_INFO, CPU_ON, the CPU's own
- * CPU_OFF, AFFINITY_INFO until OFF; then ends the emulator. One call at a time,
- * so that every call is uncontended. Position independent; runs at EL1 with the
- * MMU off.
+ * CPU_OFF, AFFINITY_INFO until OFF; then ends the emulator. With a return entry
+ * in the table, for each release word: release, the CPU's own return, receipt.
+ * One CPU at a time, so that every call is uncontended. Position independent;
+ * runs at EL1 or EL2 with the MMU off.
  *
  * Exit status: 0 all answered as they should, else the number of the step.
  */
@@ -29,13 +30,17 @@ header:
 	.org	PROBE_TABLE		// filled by the host
 count:	.quad	0
 length:	.quad	0
-targets:
+door:	.quad	0			// offset of the return entry in the region; 0: PSCI
+targets:				// MPIDRs, or offsets of release words in the region
 	.fill	PROBE_TARGETS, 8, 0
 name:	.fill	PROBE_NAME, 1, 0
 
 start:
 	adr	x0, vectors
-	msr	vbar_el1, x0
+	mrs	x1, CurrentEL
+	tbz	x1, #3, 6f
+	msr	vbar_el2, x0
+6:	msr	vbar_el1, x0
 	isb
 	bl	find_region
 	cbz	x0, 1f
@@ -44,10 +49,14 @@ start:
 	adr	x21, count
 	ldr	x21, [x21]
 	mov	x22, #0
+next:
 2:	cmp	x22, x21
 	b.hs	5f
 	ldr	x23, [x20, x22, lsl #3]
 	add	x22, x22, #1
+	adr	x0, door
+	ldr	x0, [x0]
+	cbnz	x0, return_once
 
 	mov	x24, #10		// OFF before
 	bl	affinity_info
@@ -76,6 +85,32 @@ start:
 5:	mov	x24, #0
 	b	fail
 
+/* In: x0 = offset of the return entry, x19 = region, x22 = turn, x23 = offset of the word. */
+return_once:
+	add	x23, x19, x23
+	mov	x24, #50		// parked before
+	ldr	x1, [x23]
+	cbnz	x1, fail
+	add	x0, x19, x0
+	adr	x1, order
+	stp	x22, x23, [x1]
+	str	x0, [x1, #16]
+	adr	x0, goes_home
+	dsb	sy
+	str	x0, [x23]
+	dsb	sy
+	sev
+1:	adr	x1, flag
+	ldr	x0, [x1]
+	cmp	x0, x22
+	b.eq	2f
+	yield
+	b	1b
+2:	ldr	x0, [x23]		// 1 was there before the flag
+	cbz	x0, next
+	yield
+	b	2b
+
 affinity_info:
 	ldr	w0, =0xc4000004
 	mov	x1, x23
@@ -96,6 +131,21 @@ secondary:
 	hvc	#0
 	mov	x24, #30		// CPU_OFF came back
 	b	fail
+
+/* In: x0-x3 = 0. Back to the pen, as the contract has it. */
+goes_home:
+	adr	x1, order
+	ldp	x4, x5, [x1]
+	ldr	x6, [x1, #16]
+	mov	x7, #1
+	str	x7, [x5]
+	dsb	sy
+	adr	x1, flag
+	str	x4, [x1]
+	dsb	sy
+	sev
+	mov	x1, #0
+	br	x6
 
 /* Out: x0 = the pen's region, 0 without one. It is in the 2 MiB before the payload. */
 find_region:
@@ -155,6 +205,8 @@ fail:
 	.balign	8
 block:	.quad	0, 0, 0
 flag:	.quad	0
+	.balign	16
+order:	.quad	0, 0, 0			// turn, release word, return entry
 
 	.balign	0x800
 vectors:

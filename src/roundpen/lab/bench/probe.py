@@ -46,8 +46,11 @@ def binary() -> bytes:
     return (folder / "probe.bin").read_bytes()
 
 
-def filled(image: bytes, targets: Sequence[int], region: Path) -> bytes:
+def filled(image: bytes, targets: Sequence[int], region: Path, *, door: int = 0) -> bytes:
     """`image` told which CPUs (MPIDR) to call for, and where to save the pen's region.
+
+    With the offset of a return entry in the region (`door`), `targets` are the offsets of the
+    CPUs' release words in it, and nobody is called.
 
     Raises UserError when that is more than its table holds.
     """
@@ -57,6 +60,6 @@ def filled(image: bytes, targets: Sequence[int], region: Path) -> bytes:
             f"probe: {len(targets)} targets and a path of {len(name)} bytes; its table holds "
             f"{TARGETS} and {NAME - 1}"
         )
-    table = struct.pack(f"<QQ{TARGETS}Q{NAME}s", len(targets), len(name),
+    table = struct.pack(f"<QQQ{TARGETS}Q{NAME}s", len(targets), len(name), door,
                         *targets, *[0] * (TARGETS - len(targets)), name)  # fmt: skip
     return image[:TABLE] + table + image[TABLE + len(table) :]

@@ -20,6 +20,9 @@ _SYNC_FROM_EL1 = 0x400
 """Vector offset: synchronous exception from a lower level, AArch64 (Arm ARM D1.10)."""
 _ERET = 0xD69F03E0
 _WFE = 0xD503205F
+_DSB_SY = 0xD5033F9F
+_STORE_ZERO = 0xF900027F
+"""`str xzr, [x19]`: the release word is the first field of a slot."""
 
 _TRACE = re.compile(r"^Trace (\d+): \S+ \[[0-9a-f]+/([0-9a-f]+)/")
 _X0 = re.compile(r"\bX00=([0-9a-f]{16})")
@@ -78,6 +81,48 @@ def landmarks(code: bytes) -> Landmarks:
         "WFE in a loop of load, compare, B.HI, WFE, B and at least one ERET",
         remedy="teach roundpen.lab.bench.trace the new shape",
     )
+
+
+def receipt(code: bytes) -> int:
+    """Where the receipt is written: the offset of that store from the code's base, in bytes.
+
+    It is the one store of zero through x19, the slot, with a `dsb sy` on either side
+    (contract, F5). Raises MachineError when there is another number of them.
+    """
+    words = [int.from_bytes(code[at : at + 4], "little") for at in range(0, len(code) - 3, 4)]
+    found = [
+        at * 4
+        for at in range(1, len(words) - 1)
+        if words[at] == _STORE_ZERO and words[at - 1] == words[at + 1] == _DSB_SY
+    ]
+    if len(found) == 1:
+        return found[0]
+    raise MachineError(
+        f"the pen's resident code: {len(found)} stores of zero to the release word between two "
+        "DSB SY, expected one",
+        remedy="teach roundpen.lab.bench.trace the new shape",
+    )
+
+
+def returns(executed: Iterable[Step], base: int, store: int) -> list[int]:
+    """Instructions of each return, from the return entry to the receipt, both counted.
+
+    `store`: what `receipt` gave. Raises MachineError when a CPU comes home and leaves again
+    without a receipt in between.
+    """
+    done: list[int] = []
+    under_way: dict[int, int] = {}
+    for step in executed:
+        offset = step.address - base
+        if offset == layout.RESIDENT_RETURN:
+            if step.cpu in under_way:
+                raise MachineError(f"trace: CPU {step.cpu} returns without a receipt")
+            under_way[step.cpu] = 1
+        elif step.cpu in under_way:
+            under_way[step.cpu] += 1
+            if offset == store:
+                done.append(under_way.pop(step.cpu))
+    return done
 
 
 def _branch(word: int, at: int) -> int | None:

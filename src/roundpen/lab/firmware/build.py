@@ -15,7 +15,7 @@ from roundpen.lab.firmware import params
 PREFIX = "" if platform.machine() == "aarch64" else "aarch64-linux-gnu-"
 """Of the compiler's tools: an arm64 host's own ones will do."""
 
-SOURCES = ("start.S", "home.S", "el3.c", "gic.c")
+SOURCES = ("start.S", "home.S", "liar.S", "el3.c", "gic.c")
 _ALL = (*SOURCES, "vendor.h", "vendor.ld")
 FLAGS = (
     "-std=gnu11",
@@ -66,13 +66,17 @@ def binary() -> Path:
     key = cache.digest(
         compiler, " ".join(FLAGS), params.header(), *((here / name).read_bytes() for name in _ALL)
     )
-    return cache.entry("vendor", key, lambda folder: _build(here, folder)) / "vendor.bin"
+    return cache.entry("vendor", key, lambda folder: compile_into(folder, here)) / "vendor.bin"
 
 
-def _build(here: Path, folder: Path) -> None:
+def compile_into(folder: Path, here: Path) -> None:
+    """Compile the sources in `here` to `folder`/vendor.bin.
+
+    Raises MachineError when there is no cross compiler or it fails.
+    """
     (folder / "params.h").write_text(params.header())
     script = (here / "vendor.ld").read_text()
-    for name in ("VENDOR_BASE", "VENDOR_PARAMS", "RETURN_ENTRY"):
+    for name in ("VENDOR_BASE", "VENDOR_PARAMS", "RETURN_ENTRY", "LIAR_ENTRY", "OWN_WORDS"):
         script = script.replace(name, hex(getattr(params, name)))
     (folder / "vendor.ld").write_text(script)
     elf = folder / "vendor.elf"

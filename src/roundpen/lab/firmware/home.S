@@ -1,62 +1,40 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The return contract, natively: where CPUs come home, and where they wait.
- *
- * home: at EL2 or EL1, MMU and data cache off, DAIF masked; registers, vectors
- * and tables are those of the kernel that the CPU has just left.
- */
-#include "params.h"
-
 	.section .text.home, "ax"
-	.globl	home
-home:
-	msr	daifset, #0xf
-	ldr	x4, =vectors
-	mrs	x0, CurrentEL
-	cmp	x0, #2 << 2
-	b.ne	1f
-	mov	x0, #1 << 31			/* RW; E2H and TGE off before anything else */
-	msr	hcr_el2, x0
+	.globl	home, park
+	.balign	0x800
+vectors: .fill	512, 4, 0x14000000	// 512 times "b .": whoever comes here stays, without a receipt
+home:	mrs	x4, CurrentEL		// cpu-return-addr. In: R3 and R4, so x0-x3 = 0. Uses x4 to x7
+	adr	x5, vectors
+	mov	w6, #0x0830		// SCTLR_EL2: nothing but RES1 bits, so little-endian (F2)
+	movk	w6, #0x30c5, lsl #16
+	tbz	x4, #3, 1f		// entered at EL1: its own level is all there is to clear
+	mov	x7, #1 << 31		// RW. First, because E2H changes what the others mean (F4)
+	msr	hcr_el2, x7
 	isb
-	msr	vbar_el2, x4
-	ldr	w0, =0x30c50830			/* RES1 bits: MMU and caches off */
-	msr	sctlr_el2, x0
-	ldr	w0, =0x30d00800
-	msr	sctlr_el1, x0			/* nobody walks the kernel's tables any more */
+	msr	sctlr_el2, x6
+	msr	vbar_el2, x5
 	msr	vttbr_el2, xzr
-	b	2f
-1:	msr	vbar_el1, x4
-2:	isb
-	mrs	x1, mpidr_el1
-	ldr	x2, =0xff00ffffff
-	and	x1, x1, x2			/* Aff3..Aff0 */
-	ldr	x0, =VENDOR_PARAMS + ENTRIES_OFFSET
-3:	ldr	x2, [x0, #ENTRY_MPIDR]
-	cmp	x2, x1
-	add	x0, x0, #ENTRY_SIZE
-	b.ne	3b
-	sub	x0, x0, #ENTRY_SIZE
-	ldr	w1, [x0, #ENTRY_FLAGS]
-	tbnz	w1, #FLAG_NO_RECEIPT_BIT, sleep
-	ldr	x3, [x0, #ENTRY_RECEIPT_TICKS]
-	cbz	x3, 4f
-	bl	wait
-4:	ldr	x1, [x0, #ENTRY_WORD]
+1:	orr	w6, w6, #1 << 20	// a RES1 bit of SCTLR_EL1
+	msr	sctlr_el1, x6		// MMU off: no table is walked any more (F4)
+	msr	vbar_el1, x5		// F3
+	isb
+	mrs	x6, mpidr_el1
+	bfi	x6, xzr, #24, #8	// Aff3 to Aff0
+	adr	x4, slots - 256
+2:	add	x4, x4, #256		// a slot: release word, MPIDR, nothing else (T4)
+	ldr	x5, [x4, #8]
+	tbnz	x5, #63, .		// behind the last slot: not a CPU of this table
+	cmp	x5, x6
+	b.ne	2b
 	dsb	sy
-	str	xzr, [x1]			/* the receipt; from here on a release is heard */
+	str	xzr, [x4]		// the receipt, and the loop is armed (F5)
 	dsb	sy
-	sev
-
-/* in: x0 = this CPU's entry. 0 and 1 are no addresses. */
-	.globl	park
-park:
-	ldr	x1, [x0, #ENTRY_WORD]
-5:	ldr	x2, [x1]
-	cmp	x2, #1
-	b.hi	6f
-	wfe
-	b	5b
-6:	ic	iallu				/* another kernel may lie where this CPU last was */
+	sev				// for those who wait, and for our own first WFE
+park:	wfe				// x4 = slot. At first boot SEVL, then here, x0-x3 = 0
+	ldr	x5, [x4]
+	cmp	x5, #1			// neither 0 nor 1 is a release (S5)
+	b.ls	park
+	ic	iallu			// another kernel may be where this CPU last was (S4)
 	dsb	nsh
 	isb
-	b	leave
+	br	x5			// the word keeps the address (W4)

@@ -26,11 +26,18 @@ WORD_STRIDE = 8
 """Release words lie side by side, as they do at 0xd8 on a Raspberry Pi."""
 BLOCK_SIZE = WORDS_OFFSET + CPU_MAX * WORD_STRIDE
 
-RETURN_ENTRY = VENDOR_BASE + 0x40
-"""Where CPUs come home, if the firmware takes them back."""
+RETURN_ENTRY = VENDOR_BASE + 0x1000
+"""Where CPUs come home, if the firmware takes them back: `home`, behind its vectors."""
+LIAR_ENTRY = VENDOR_BASE + 0x100
+"""Where those CPUs come home that break the contract: `liar`."""
 OWN_WORDS_OFFSET = 0x1_0000
+OWN_WORDS = VENDOR_PARAMS + OWN_WORDS_OFFSET
 OWN_WORD_STRIDE = 0x100
-"""Release words that carry a receipt: each alone in its cache writeback granule."""
+"""Slots of release words that carry a receipt: each alone in its cache writeback granule."""
+OWN_WORD_MPIDR = 8
+"""The MPIDR in such a slot, affinity bits only."""
+_NO_MORE_SLOTS = 2**64 - 1
+"""In place of an MPIDR, behind the last slot."""
 
 MAGIC = b"RNDVENDR"
 FLAG_ABSENT_BIT = 0
@@ -107,7 +114,7 @@ def word_address(index: int) -> int:
 
 def own_word_address(index: int) -> int:
     """Where release word `index` lies, if it follows the return contract."""
-    return VENDOR_PARAMS + OWN_WORDS_OFFSET + index * OWN_WORD_STRIDE
+    return OWN_WORDS + index * OWN_WORD_STRIDE
 
 
 def block(
@@ -127,7 +134,7 @@ def block(
     """
     head = _HEAD.pack(MAGIC, image, tree, gicd, gic_cpu, gic, entry_level, len(cpus), 0)
     returning = any(cpu.returns for cpu in cpus)
-    end = OWN_WORDS_OFFSET + CPU_MAX * OWN_WORD_STRIDE if returning else BLOCK_SIZE
+    end = OWN_WORDS_OFFSET + (len(cpus) + 1) * OWN_WORD_STRIDE if returning else BLOCK_SIZE
     out = bytearray(end)
     out[: len(head)] = head
     for number, cpu in enumerate(cpus):
@@ -136,4 +143,9 @@ def block(
         )
         at = ENTRIES_OFFSET + number * ENTRY_SIZE
         out[at : at + ENTRY_SIZE] = packed
+    if returning:
+        mpidrs = [*(cpu.mpidr for cpu in cpus), _NO_MORE_SLOTS]
+        for number, mpidr in enumerate(mpidrs):
+            at = OWN_WORDS_OFFSET + number * OWN_WORD_STRIDE + OWN_WORD_MPIDR
+            out[at : at + 8] = mpidr.to_bytes(8, "little")
     return bytes(out)

@@ -68,29 +68,42 @@ in_ram:
  * in: x0 = this CPU's entry. EL2 or EL1 non-secure, MMU off, DAIF masked.
  * The loop that boards have: it never clears the word, so a CPU that comes
  * back here leaves again at once. A board may misalign a word: without an MMU
- * no single load would do.
+ * no single load would do. A CPU that can come back waits in home.S instead; if
+ * it is to be late, it goes there when its first release has been seen here.
  */
 	.globl	spin
 spin:
 	ldr	w1, [x0, #ENTRY_FLAGS]
 	tbnz	w1, #FLAG_ABSENT_BIT, sleep
-	tbnz	w1, #FLAG_RETURNS_BIT, park
-	ldr	x1, [x0, #ENTRY_WORD]
-1:	wfe
+	tbz	w1, #FLAG_RETURNS_BIT, 1f
+	ldr	x3, [x0, #ENTRY_TICKS]
+	cbz	x3, settle
+1:	ldr	x1, [x0, #ENTRY_WORD]
+2:	wfe
 	ldp	w2, w3, [x1]
 	orr	x2, x2, x3, lsl #32
-	cbz	x2, 1b
-	.globl	leave
-leave:
+	cbz	x2, 2b
 	ldr	x3, [x0, #ENTRY_TICKS]
 	cbz	x3, 3f
 	bl	wait
-3:	mov	x4, x2
+3:	ldr	w1, [x0, #ENTRY_FLAGS]
+	tbnz	w1, #FLAG_RETURNS_BIT, settle
+	mov	x4, x2
 	mov	x0, #0
 	mov	x1, #0
 	mov	x2, #0
 	mov	x3, #0
 	br	x4
+
+/* in: x0 = this CPU's entry. Out: to park, whose slot begins with the word. */
+settle:
+	ldr	x4, [x0, #ENTRY_WORD]
+	mov	x0, #0
+	mov	x1, #0
+	mov	x2, #0
+	mov	x3, #0
+	sevl
+	b	park
 
 /* in: x3 = ticks to let pass. Clobbers x4, x5. */
 	.globl	wait

@@ -119,19 +119,34 @@ logbook() { # spans: offset:size of the header, offset:stride:size of the slots
 	done
 }
 
-load() { # the next generation: this root once more, one generation on
-	if [ ! -e /kexec/Image ]; then event kexec-load "status=1 said=no /kexec/Image"; return; fi
+pack() { # /tmp/next.cpio, the next generation's root: this one once more, one generation on
 	echo $((generation + 1)) >/generation
 	(cd / && { echo bin; find init generation nonce scenario bin/busybox bin/kexec lib kexec; } |
 		cpio -o -H newc >/tmp/next.cpio) 2>/dev/null
 	echo "$generation" >/generation
+}
+
+without() { # words: this kernel's command line, but for those
+	left=
+	for word in $(cat /proc/cmdline); do
+		case " $* " in *" $word "*) ;; *) left="$left $word" ;; esac
+	done
+	echo "${left# }"
+}
+
+load() { # words that the next kernel's command line must not have
+	if [ ! -e /kexec/Image ]; then event kexec-load "status=1 said=no /kexec/Image"; return; fi
+	pack
 	# -i: without the digest that purgatory computes with the caches off. It says nothing about
 	# CPUs and costs 20 s of emulation.
-	said=$(kexec -l -i /kexec/Image --initrd=/tmp/next.cpio --reuse-cmdline 2>&1)
+	said=$(kexec -l -i /kexec/Image --initrd=/tmp/next.cpio --command-line="$(without "$@")" 2>&1)
 	status=$?
 	why=$(dmesg | grep -v ' roundpen ' | grep -i kexec | grep -vi 'command line' | tail -n 1 | sed 's/^\[[^]]*\] //')
 	loaded=$(cat /sys/kernel/kexec_loaded)
 	event kexec-load "status=$status loaded=$loaded said=$(echo "$said" | head -n 1) kernel=$why"
+	[ "$status" = 0 ] && return
+	dmesg | sed -n 's/.*CPU\([0-9]*\): cannot leave the kernel: /cpu=\1 why=/p' | sort -u >/tmp/stuck
+	while read -r line; do event stuck "$line"; done </tmp/stuck
 }
 
 jump() {
@@ -159,6 +174,8 @@ finish() { # how
 	while :; do sleep 1000; done
 }
 
+. /lib/trials.sh
+
 stay
 uptime
 event start "at=$up"
@@ -170,8 +187,11 @@ while read -r when verb rest; do
 	work) work $rest ;;
 	hotplug) hotplug ${rest%% *} "${rest#* }" ;;
 	logbook) logbook $rest ;;
-	load) load ;;
+	load) load $rest ;;
 	jump) jump ;;
+	load-capture) load_capture $rest ;;
+	crash) crash $rest ;;
+	kvm) kvm $rest ;;
 	modules) modules $rest ;;
 	run) event run "status=$(sh -c "$rest" >/tmp/run 2>&1; echo $?) said=$(one_line </tmp/run)" ;;
 	finish) finish $rest ;;

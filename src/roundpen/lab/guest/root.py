@@ -48,6 +48,7 @@ def base() -> dict[str, Member]:
     files = {
         "init": Member(_script("init.sh"), executable=True),
         "lib/work.sh": Member(_script("work.sh")),
+        "lib/trials.sh": Member(_script("trials.sh")),
         "bin/busybox": Member(
             _first(folder, ("bin/busybox", "usr/bin/busybox")).read_bytes(), True
         ),

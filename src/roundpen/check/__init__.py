@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Checks of boards: rules over what a device tree says, and the routes that are open.
+
+`read_board(path)` or `survey(Outline(data))` gives a `Board`; `check(board)` its findings;
+`routes(board)` the ways to kexec, best first. docs/api.md shows them at work.
+"""
+
+from roundpen.check.board import Address, Board, Cpu, Gic, Kind, Psci, Range, Reserved, Trouble
+from roundpen.check.files import read_board
+from roundpen.check.findings import Finding, Rule, Severity, check, find_rule, rules
+from roundpen.check.run import Checked, check_board, check_file, check_files
+from roundpen.check.survey import survey
+from roundpen.check.system import System
+from roundpen.check.ways import Route, State, routes
+
+__all__ = [
+    "Address",
+    "Board",
+    "Checked",
+    "Cpu",
+    "Finding",
+    "Gic",
+    "Kind",
+    "Psci",
+    "Range",
+    "Reserved",
+    "Rule",
+    "Route",
+    "Severity",
+    "State",
+    "System",
+    "Trouble",
+    "check",
+    "check_board",
+    "check_file",
+    "check_files",
+    "find_rule",
+    "read_board",
+    "routes",
+    "rules",
+    "survey",
+]

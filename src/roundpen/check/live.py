@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The running system: its tree and what else concerns kexec.
+
+The thin edge: all files of /proc, /sys and /dev that a check reads are read here. What is not
+there, or not ours to read, is "not known".
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import re
+import subprocess
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from roundpen.check.board import Board
+from roundpen.check.files import read_bounded
+from roundpen.check.survey import survey
+from roundpen.check.system import System
+from roundpen.contract.layout import CpuState
+from roundpen.devicetree import Outline
+from roundpen.errors import MachineError, RoundpenError, UserError
+
+_SMALL = 1 << 16
+_CONFIG_MAX = 4 << 20
+_LOG_MAX = 8 << 20
+_SECONDS = 30
+_OF_INTEREST = re.compile(
+    r"kexec|CPU.*(stuck|stale|online|firmware|started at EL)|CPU\d+: |psci", re.I
+)
+_BAD_STATES = (CpuState.ABSENT, CpuState.FAILED, CpuState.WRONG_LEVEL, CpuState.DEAD)
+
+
+def read(root: Path = Path("/")) -> tuple[Board, System]:
+    """The board and the system below `root`, which is / unless a test has a copy of one.
+
+    Raises UserError when this machine has no device tree (it uses ACPI, or is no arm64).
+    """
+    outline, whole = _tree(root)
+    log = tuple(line for line in _log(root) if _OF_INTEREST.search(line))
+    cpus = root / "sys/devices/system/cpu"
+    loaded = _text(root / "sys/kernel/kexec_loaded")
+    disabled = _text(root / "proc/sys/kernel/kexec_load_disabled")
+    release = _text(root / "proc/sys/kernel/osrelease") or platform.release()
+    system = System(
+        live=True,
+        entry_level=_entry_level(log),
+        release=release,
+        config=_config(root, release),
+        command_line=_text(root / "proc/cmdline"),
+        lockdown=_lockdown(root),
+        kexec_loaded=None if loaded is None else loaded == "1",
+        kexec_disabled=None if disabled is None else disabled == "1",
+        possible=_count(cpus / "possible"),
+        online=_count(cpus / "online"),
+        cannot_offline=tuple(_without_switch(cpus)),
+        log=log,
+        watchdogs=tuple(_armed(root / "sys/class/watchdog")),
+        efi=(root / "sys/firmware/efi").is_dir(),
+        whole_tree=whole,
+        cache_line=_cache_line(cpus),
+        logbook=tuple(_logbook()) if root == Path("/") else (),
+    )
+    return survey(outline), system
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return read_bounded(path, _SMALL).decode("utf-8", "replace").strip()
+    except RoundpenError:
+        return None
+
+
+# --- the tree ------------------------------------------------------------------------------
+
+
+def _tree(root: Path) -> tuple[Outline, bool]:
+    """The live tree, and whether it has its reservation block.
+
+    The blob that the loader passed needs root; /proc/device-tree does not, and lacks the block.
+    """
+    blob = root / "sys/firmware/fdt"
+    try:
+        return Outline(read_bounded(blob), "the running system"), True
+    except UserError as error:
+        folder = root / "proc/device-tree"
+        if not folder.is_dir():
+            raise UserError(
+                f"this machine has no device tree ({error.message})",
+                remedy="--live is for arm64 machines that boot with one; give a DTB instead",
+            ) from error
+    return Outline(_from_folder(folder), "the running system"), False
+
+
+def _from_folder(folder: Path) -> bytes:
+    """The tree that dtc makes of /proc/device-tree."""
+    command = ["dtc", "-q", "-I", "fs", "-O", "dtb", f"{folder}/"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+    except FileNotFoundError as error:
+        raise MachineError(
+            "dtc is not installed, and /sys/firmware/fdt can't be read",
+            remedy="run as root, or install device-tree-compiler",
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise MachineError(f"{folder}: dtc took more than {_SECONDS} s") from error
+    if done.returncode:
+        raise MachineError(f"{folder}: dtc can't read it", remedy="run as root")
+    return done.stdout
+
+
+# --- the kernel ----------------------------------------------------------------------------
+
+
+def _config(root: Path, release: str) -> dict[str, str] | None:
+    from roundpen.kernel.config import options
+
+    try:
+        packed = read_bounded(root / "proc/config.gz", _CONFIG_MAX)
+        # A bound on what it unpacks to as well.
+        text = zlib.decompressobj(wbits=31).decompress(packed, _CONFIG_MAX)
+        return options(text.decode("utf-8", "replace"))
+    except (RoundpenError, zlib.error):
+        pass
+    if "/" in release:
+        return None
+    for place in (f"boot/config-{release}", f"usr/lib/modules/{release}/config"):
+        try:
+            return options(read_bounded(root / place, _CONFIG_MAX).decode("utf-8", "replace"))
+        except RoundpenError:
+            continue
+    return None
+
+
+def _lockdown(root: Path) -> str | None:
+    """The word in brackets of "none [integrity] confidentiality"."""
+    text = _text(root / "sys/kernel/security/lockdown")
+    chosen = re.search(r"\[(\w+)\]", text or "")
+    return chosen[1] if chosen else None
+
+
+def _log(root: Path) -> Iterator[str]:
+    """The kernel's log: the messages in /dev/kmsg without their prefix.
+
+    Non-blocking: after the last record there is EAGAIN. EPIPE: records were overwritten while
+    we read; the next read goes on behind them.
+    """
+    try:
+        descriptor = os.open(root / "dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        left = _LOG_MAX
+        while left > 0:
+            try:
+                record = os.read(descriptor, 8192)
+            except OSError as error:
+                if error.errno == errno.EPIPE:
+                    left -= 1
+                    continue
+                return
+            if not record:
+                return
+            left -= len(record)
+            for line in record.decode("utf-8", "replace").splitlines():
+                text = line.partition(";")[2]
+                yield "".join(sign for sign in text if sign.isprintable())
+    finally:
+        os.close(descriptor)
+
+
+def _entry_level(log: tuple[str, ...]) -> int | None:
+    """From "CPU: All CPU(s) started at EL2" (arch/arm64/kernel/smp.c, hyp_mode_check())."""
+    for line in log:
+        found = re.search(r"CPU\(s\) started at EL(\d)", line)
+        if found:
+            return int(found[1])
+    return None
+
+
+# --- CPUs and devices ----------------------------------------------------------------------
+
+
+def _count(path: Path) -> int | None:
+    """How many numbers a list such as "0-3,5" has."""
+    text = _text(path)
+    if not text:
+        return None
+    total = 0
+    for piece in text.split(","):
+        first, _, last = piece.partition("-")
+        if not first.isdecimal() or (last and not last.isdecimal()):
+            return None
+        total += int(last or first) - int(first) + 1
+    return total
+
+
+def _numbered(cpus: Path) -> list[tuple[int, Path]]:
+    return sorted(
+        (int(path.name[3:]), path) for path in cpus.glob("cpu*") if path.name[3:].isdecimal()
+    )
+
+
+def _without_switch(cpus: Path) -> Iterator[int]:
+    """CPU 0 often has none on purpose."""
+    for number, path in _numbered(cpus):
+        if number and not (path / "online").exists():
+            yield number
+
+
+def _cache_line(cpus: Path) -> int | None:
+    """The longest line of any cache; the kernel's own measure, CTR_EL0.CWG, is not shown."""
+    sizes = [
+        int(text)
+        for path in cpus.glob("cpu*/cache/index*/coherency_line_size")
+        if (text := _text(path)) and text.isdecimal() and 0 < int(text) <= _SMALL
+    ]
+    return max(sizes, default=None)
+
+
+def _armed(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.glob("watchdog*")):
+        if _text(path / "state") == "active":
+            yield path.name
+
+
+def _logbook() -> Iterator[str]:
+    """What the pen says of CPUs that are not where they should be; nothing without a pen."""
+    from roundpen.logbook import live
+
+    try:
+        book = live.read()
+    except RoundpenError:
+        return
+    for cpu in book.cpus:
+        if cpu.state in _BAD_STATES:
+            yield f"CPU {cpu.mpidr:#x}: {cpu.state.name.lower().replace('_', ' ')}"

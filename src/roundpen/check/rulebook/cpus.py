@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Rules about the CPUs' nodes: how they are started, and what they are called."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from roundpen.check.board import MPIDR_AFFINITY, Cpu, Kind
+from roundpen.check.findings import Case, Hit, Severity, rule
+from roundpen.check.rulebook.words import names, of
+from roundpen.contract import layout
+
+_LINUX_METHODS = ("psci", "spin-table")
+_GICV2_MAX = 8
+
+
+@rule(
+    "RP001",
+    Severity.ERROR,
+    "no CPUs in the tree",
+    why="Without CPU nodes below /cpus Linux runs on the CPU that it was entered on, and nobody "
+    "can say what kexec has to account for.",
+    do="Give the tree that the loader hands to the kernel; an overlay has to be merged first.",
+    source="Devicetree Specification 0.4, 3.8",
+)
+def no_cpus(case: Case) -> Iterator[Hit]:
+    """There is no CPU node, and the tree is no overlay."""
+    if not case.board.cpus and case.board.kind is Kind.BOARD:
+        yield Hit("/cpus", "", "no CPU node", "one per CPU", "give the tree of an arm64 board")
+
+
+@rule(
+    "RP002",
+    Severity.ERROR,
+    "no enable-method",
+    why="Linux does not start a CPU that has no enable-method: all but the boot CPU stay where "
+    "firmware has them. Many trees leave it for the loader to fill in.",
+    do="Check the tree that the running system has (`roundpen check --live`), not the file. If "
+    "it has none either, the loader has to fill it in: firmware with PSCI, or U-Boot's "
+    "ARMV8_SPIN_TABLE, does so.",
+    source="Linux, arch/arm64/kernel/cpu_ops.c: `missing enable-method property`",
+)
+def no_method(case: Case) -> Iterator[Hit]:
+    """A secondary has no enable-method, nor has /cpus."""
+    board = case.board
+    without = [cpu for cpu in board.secondaries if cpu.method is None]
+    if not without:
+        return
+    promised = any(node.enabled for node in board.psci)
+    yield Hit(
+        without[0].path,
+        "enable-method",
+        f"none on {of(without, board.usable)}"
+        + (", although there is a PSCI node" if promised else ""),
+        '"psci" or "spin-table"',
+        "check the tree that the loader hands over; it has to fill this in",
+    )
+
+
+@rule(
+    "RP003",
+    Severity.ERROR,
+    "an enable-method that arm64 Linux does not know",
+    why="Linux knows psci and spin-table on arm64. A CPU with any other method is left out.",
+    do="Name the method that firmware has. Methods of 32-bit Arm vendors are none on arm64.",
+    source="Linux, arch/arm64/kernel/cpu_ops.c: `unsupported enable-method property`",
+)
+def unknown_method(case: Case) -> Iterator[Hit]:
+    """A secondary's method is neither psci nor spin-table."""
+    for cpu in case.board.secondaries:
+        if cpu.method is not None and cpu.method not in _LINUX_METHODS:
+            yield Hit(
+                cpu.path,
+                "enable-method",
+                f'"{cpu.method}"',
+                '"psci" or "spin-table"',
+                "name the method that firmware has",
+            )
+
+
+@rule(
+    "RP004",
+    Severity.WARNING,
+    "CPUs with different enable-methods",
+    why="All CPUs of a board are started by the same firmware. Where the methods differ, a loader "
+    "has changed some nodes and not others. Linux 6.1 asks one CPU only, whichever runs kexec, "
+    "whether CPUs can leave the kernel.",
+    do="Find out which is true and make all the same.",
+    source="Linux 6.1, arch/arm64/kernel/smp.c: have_cpu_die()",
+)
+def mixed_methods(case: Case) -> Iterator[Hit]:
+    """The secondaries have more than one method."""
+    by_method: dict[str, list[Cpu]] = defaultdict(list)
+    for cpu in case.board.secondaries:
+        if cpu.method is not None:
+            by_method[cpu.method].append(cpu)
+    if len(by_method) > 1:
+        found = "; ".join(f'"{method}": {names(cpus)}' for method, cpus in by_method.items())
+        odd = min(by_method.values(), key=len)[0]
+        yield Hit(odd.path, "enable-method", found, "one method", "make them all the true one")
+
+
+@rule(
+    "RP005",
+    Severity.WARNING,
+    "enable-method in /cpus only",
+    why="The Devicetree Specification lets /cpus say it for all CPUs, and 32-bit Arm trees do. "
+    "Linux on arm64 looks into each CPU's node only, so it starts none of them.",
+    do="Put the property into each CPU's node. The pen does.",
+    source="Linux, arch/arm64/kernel/cpu_ops.c: cpu_read_enable_method()",
+)
+def inherited_method(case: Case) -> Iterator[Hit]:
+    """Secondaries have their method from /cpus."""
+    heirs = [cpu for cpu in case.board.secondaries if cpu.method_inherited]
+    if heirs:
+        yield Hit(
+            "/cpus",
+            "enable-method",
+            f'"{heirs[0].method}" for {of(heirs, case.board.usable)}',
+            "the property in each CPU's node",
+            "copy it into the CPUs' nodes",
+        )
+
+
+@rule(
+    "RP010",
+    Severity.WARNING,
+    "a unit address that is not the CPU's reg",
+    why="What stands behind the @ has to be reg in hexadecimal. Linux goes by reg, people and some "
+    "loaders by the name; they then mean different CPUs.",
+    do="Correct whichever is wrong: reg is the affinity part of the CPU's MPIDR_EL1.",
+    source="Devicetree Specification 0.4, 2.2.1; dtc warns of it (unit_address_format, reg)",
+)
+def unit_is_not_reg(case: Case) -> Iterator[Hit]:
+    """The name and reg differ. A unit of two parts ("1,0") is compared by its parts' value."""
+    for cpu in case.board.cpus:
+        if cpu.unit is None or cpu.hwid is None or _unit_value(cpu.unit) == cpu.hwid:
+            continue
+        yield Hit(
+            cpu.path, "reg", f"{cpu.hwid:#x}", f"{cpu.unit} as in the name", "correct one of them"
+        )
+
+
+def _unit_value(unit: str) -> int | None:
+    """The number in a unit address; None when it is none. Commas separate 32-bit cells."""
+    value = 0
+    for part in unit.split(","):
+        try:
+            value = value << 32 | int(part, 16)
+        except ValueError:
+            return None
+    return value
+
+
+@rule(
+    "RP011",
+    Severity.ERROR,
+    "a CPU id that MPIDR_EL1 cannot have",
+    why="reg is the affinity part of MPIDR_EL1: bits 39-32 and 23-0. Linux leaves out a CPU with "
+    "any other bit set: no CPU will ever say that this is its name.",
+    do="Remove bit 31 (RES1), U and MT: reg is MPIDR_EL1 & 0xff00ffffff.",
+    source="Linux, arch/arm64/kernel/smp.c: of_get_cpu_hwid(), `has invalid reg property`",
+)
+def no_mpidr(case: Case) -> Iterator[Hit]:
+    """reg has bits outside the affinity fields."""
+    for cpu in case.board.cpus:
+        if cpu.hwid is not None and cpu.hwid & ~MPIDR_AFFINITY:
+            yield Hit(
+                cpu.path,
+                "reg",
+                f"{cpu.hwid:#x}",
+                f"bits within {MPIDR_AFFINITY:#x}",
+                f"{cpu.hwid & MPIDR_AFFINITY:#x}, if that is the CPU's affinity",
+            )
+
+
+@rule(
+    "RP012",
+    Severity.ERROR,
+    "two CPUs with one id",
+    why="A CPU's MPIDR_EL1 is its name. Linux leaves out the second of two with one name; the pen "
+    "steps aside.",
+    do="Correct reg.",
+    source="Linux, arch/arm64/kernel/smp.c: `duplicate cpu reg properties in the DT`; "
+    "pen refusal DUPLICATE_CPU",
+)
+def duplicate_ids(case: Case) -> Iterator[Hit]:
+    """reg occurs twice."""
+    seen: dict[int, Cpu] = {}
+    for cpu in case.board.cpus:
+        if cpu.hwid is None:
+            continue
+        first = seen.setdefault(cpu.hwid, cpu)
+        if first is not cpu:
+            yield Hit(
+                cpu.path, "reg", f"{cpu.hwid:#x}, as {first.path}", "its own id", "correct it"
+            )
+
+
+@rule(
+    "RP013",
+    Severity.ERROR,
+    "a CPU without a usable reg",
+    why="Linux leaves the CPU out, and the pen steps aside (CELLS_BAD).",
+    do="Give reg as many cells as #address-cells of /cpus says: 1 or 2.",
+    source="Linux, arch/arm64/kernel/smp.c: of_get_cpu_hwid(); "
+    "Linux, Documentation/devicetree/bindings/arm/cpus.yaml",
+)
+def unusable_reg(case: Case) -> Iterator[Hit]:
+    """reg is missing, or not as long as the cells of /cpus."""
+    for cpu in case.board.cpus:
+        if cpu.hwid is None:
+            yield Hit(
+                cpu.path,
+                "reg",
+                "missing, or not one address long",
+                "the CPU's id, in the cells that /cpus says",
+                "correct reg or #address-cells",
+            )
+
+
+@rule(
+    "RP014",
+    Severity.NOTE,
+    "more CPUs than the pen has slots",
+    why=f"The pen has room for {layout.SLOT_MAX} CPUs and steps aside when there are more.",
+    do="None: another route is needed.",
+    source="pen refusal TOO_MANY_CPUS",
+)
+def too_many_for_the_pen(case: Case) -> Iterator[Hit]:
+    """There are spin-table CPUs, and more CPUs than slots."""
+    count = len(case.board.cpus)
+    if count > layout.SLOT_MAX and case.board.spinning:
+        yield Hit("/cpus", "", f"{count} CPUs", f"at most {layout.SLOT_MAX}", "take another route")
+
+
+@rule(
+    "RP015",
+    Severity.WARNING,
+    "a cpu-map that does not fit the CPUs",
+    why="Linux builds the scheduler's picture of the machine from cpu-map, or drops all of it when "
+    "one entry is wrong.",
+    do="Let each entry's phandle be that of one CPU node.",
+    source="Linux, drivers/base/arch_topology.c: parse_dt_topology(); "
+    "Linux, Documentation/devicetree/bindings/cpu/cpu-topology.txt",
+)
+def bad_cpu_map(case: Case) -> Iterator[Hit]:
+    """An entry points to no CPU, or two point to one."""
+    seen: dict[int, str] = {}
+    for path, index in case.board.cpu_map:
+        if index is None:
+            yield Hit(path, "cpu", "no CPU's phandle", "the phandle of a CPU", "correct it")
+            continue
+        first = seen.setdefault(index, path)
+        if first != path:
+            found = f"the same CPU as {first}"
+            yield Hit(path, "cpu", found, "a CPU of its own", "correct it")
+
+
+@rule(
+    "RP016",
+    Severity.WARNING,
+    "a CPU that is marked as failed",
+    why='status = "fail" says that firmware, or the pen, could not get the CPU going. Linux leaves '
+    "it out since 5.18.",
+    do="Look why: `roundpen status` where a pen is at work; else firmware's own messages.",
+    source="Devicetree Specification 0.4, 2.3.4; docs/formats.md",
+)
+def failed(case: Case) -> Iterator[Hit]:
+    """status is "fail" or "fail-..."."""
+    for cpu in case.board.cpus:
+        if cpu.failed:
+            yield Hit(cpu.path, "status", f'"{cpu.status}"', '"okay"', "find out what failed")
+
+
+@rule(
+    "RP017",
+    Severity.WARNING,
+    "more CPUs than a GICv2 can interrupt",
+    why=f"A GICv2 has {_GICV2_MAX} CPU interfaces. CPUs beyond them can't be interrupted, so Linux "
+    "can't use them, and it can't tell them to leave.",
+    do="Correct the number of CPUs, or the interrupt controller's compatible.",
+    source="Arm GIC architecture specification, version 2 (IHI 0048)",
+)
+def gicv2_is_full(case: Case) -> Iterator[Hit]:
+    """More than 8 CPUs, and every interrupt controller of the GIC family is a GICv2."""
+    board = case.board
+    if board.gics and all(gic.version == 2 for gic in board.gics):
+        count = len(board.usable)
+        if count > _GICV2_MAX:
+            yield Hit(
+                board.gics[0].path,
+                "compatible",
+                f"a GICv2 and {count} CPUs",
+                f"at most {_GICV2_MAX} CPUs",
+                "correct the CPUs or the controller",
+            )

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Checks of one tree or of many, two or more at a time; an unreadable one is a result too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from roundpen.check.board import Board
+from roundpen.check.files import printable, read_board
+from roundpen.check.findings import Finding, Severity, check
+from roundpen.check.system import UNKNOWN, System
+from roundpen.check.ways import Route, routes
+from roundpen.errors import RoundpenError
+
+_WORTH_IT = 64
+"""Trees below which starting processes takes longer than checking."""
+_PIECE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of one tree. `board` is None, and `unreadable` says why, when it is none."""
+
+    name: str
+    board: Board | None
+    findings: tuple[Finding, ...] = ()
+    routes: tuple[Route, ...] = ()
+    unreadable: str = ""
+
+    @property
+    def counting(self) -> int:
+        """How many findings count: all but notes."""
+        return sum(finding.severity is not Severity.NOTE for finding in self.findings)
+
+
+def check_board(board: Board, system: System = UNKNOWN) -> Checked:
+    """Findings and routes of one board."""
+    return Checked(board.name, board, check(board, system), routes(board, system))
+
+
+def check_file(path: Path, system: System = UNKNOWN) -> Checked:
+    """As `check_board`; what keeps the file from being read is in the result."""
+    try:
+        board = read_board(path)
+    except RoundpenError as error:
+        return Checked(printable(path), None, unreadable=str(error))
+    return check_board(board, system)
+
+
+def check_files(
+    paths: Sequence[Path], system: System = UNKNOWN, processes: int | None = None
+) -> Iterator[Checked]:
+    """Each file's result, in the order of `paths`.
+
+    `processes`: how many; by default one per CPU of this machine, or none beside this one when
+    there are only a few files.
+    """
+    if processes is None:
+        processes = len(os.sched_getaffinity(0)) if len(paths) >= _WORTH_IT else 1
+    if processes < 2:
+        yield from (check_file(path, system) for path in paths)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from functools import partial
+
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(partial(check_file, system=system), paths, chunksize=_PIECE)

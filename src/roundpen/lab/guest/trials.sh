@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The rarer steps of a run, part of /init: crashes and virtual machines.
+
+load_capture() { # words for the capture kernel's command line
+	pack
+	# The first kernel's own words would reserve memory again, or limit the CPUs again.
+	said=$(kexec -p -i /kexec/Image --initrd=/tmp/next.cpio --command-line="$(without \
+		$(tr ' ' '\n' </proc/cmdline | grep -E '^(crashkernel=|maxcpus=|nosmp)')) $*" 2>&1)
+	status=$?
+	loaded=$(cat /sys/kernel/kexec_crash_loaded)
+	event kexec-load "status=$status loaded=$loaded said=$(echo "$said" | head -n 1) kernel="
+}
+
+crash() { # CPU that crashes, CPU that spins with its interrupts off, or -
+	if [ "$(cat /sys/kernel/kexec_crash_loaded)" != 1 ]; then
+		event crash-skipped "no capture kernel is loaded"
+		return
+	fi
+	# Away from the CPU that is going to spin.
+	taskset -p "$(printf %x $((1 << $1)))" $$ >/dev/null 2>&1
+	if [ "$2" != - ]; then
+		mount -t debugfs debugfs /sys/kernel/debug
+		spin=/sys/kernel/debug/provoke-crash/DIRECT
+		if [ ! -e $spin ]; then event crash-skipped "no $spin"; return; fi
+		taskset -c "$2" sh -c "echo HARDLOCKUP >$spin" &
+		sleep 1
+	fi
+	uptime
+	event crash "at=$up cpu=$1 spinning=$2"
+	taskset -c "$1" sh -c 'echo c >/proc/sysrq-trigger'
+	event crash-failed "the kernel is still there"
+}
+
+kvm() { # label
+	seed=$(echo "$nonce $generation kvm $1" | sha256sum | cut -c1-8)
+	said=$(/lib/kvm-probe "$seed" 2>&1)
+	event kvm "label=$1 status=$? $(echo "$said" | one_line)"
+}

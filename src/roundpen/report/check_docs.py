@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The pages that are made from the rules and routes: `python -m roundpen.report.check_docs docs`.
+
+docs/rules.md is written whole; docs/routes.md between its two marks.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from roundpen.check.findings import Rule, rules
+from roundpen.check.ways import WAYS
+from roundpen.errors import UserError
+from roundpen.publish import publish
+
+BEGIN = "<!-- generated: routes -->\n"
+END = "<!-- end of generated: routes -->\n"
+
+
+def rules_page() -> str:
+    """All of docs/rules.md."""
+    return "\n".join(_rules_lines()) + "\n"
+
+
+def _rules_lines() -> Iterator[str]:
+    yield "<!-- SPDX-License-Identifier: BSD-2-Clause -->"
+    yield "<!-- Generated: python -m roundpen.report.check_docs docs -->"
+    yield "# Rules of `roundpen check`"
+    yield ""
+    yield (
+        "Each rule has one code for good. `error`: something that is promised or expected does "
+        "not work, or memory is overwritten. `warning`: it may go wrong, depending on what the "
+        "tree does not say. `note`: to know; does not count in the exit status."
+    )
+    for live, title in ((False, "The device tree"), (True, "The running system (`--live`)")):
+        some = [entry for entry in rules() if entry.live is live]
+        yield from ("", f"## {title}", "")
+        yield "| code | severity | what |"
+        yield "|---|---|---|"
+        for entry in some:
+            link = f"[{entry.code}](#{entry.code.lower()})"
+            yield f"| {link} | {entry.severity.value} | {entry.title} |"
+        for entry in some:
+            yield from _entry(entry)
+
+
+def _entry(entry: Rule) -> Iterator[str]:
+    yield from ("", f"### {entry.code}", "")
+    yield from (f"**{entry.title}** ({entry.severity.value}). {entry.why}", "")
+    yield from (f"*To do:* {entry.do}", "", f"*Known from:* {entry.source}")
+
+
+def routes_table() -> str:
+    """What stands between the marks in docs/routes.md."""
+    lines = ["| way | name | needs | costs | keeps | state |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {way.title} | `{way.name}` | {way.needs} | {way.costs} | {way.keeps} | {way.known} |"
+        for way in WAYS
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def routes_page(old: str) -> str:
+    """docs/routes.md with the table as it is now.
+
+    Raises UserError when a mark is missing.
+    """
+    head, begin, rest = old.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        raise UserError(f"routes.md: no lines {BEGIN.strip()} and {END.strip()}")
+    return head + begin + routes_table() + end + tail
+
+
+def main(folder: Path) -> None:
+    """Write both pages in `folder`."""
+    page = folder / "routes.md"
+    publish(page, routes_page(page.read_text(encoding="utf-8")).encode())
+    publish(folder / "rules.md", rules_page().encode())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every device tree of Debian's arm64 kernel package, against what was counted independently.
+
+The expectation was found by reading the trees that dtc prints, before there was a checker. The
+kernel's version is pinned to 6.1: other counts are other packages, and the test says so.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from roundpen.check import Board, Checked, check_files
+from roundpen.kernel import debian
+from roundpen.report.check import Summary
+
+SPIN_TABLE = {
+    **dict.fromkeys(
+        [f"broadcom/bcm2711-rpi-{name}" for name in ("4-b", "400", "cm4-io")]
+        + [
+            f"broadcom/bcm2837-rpi-{name}"
+            for name in ("3-a-plus", "3-b", "3-b-plus", "cm3-io3", "zero-2-w")
+        ],
+        (4, {0xD8, 0xE0, 0xE8, 0xF0}, [(0, 0x1000)]),
+    ),
+    **dict.fromkeys(["apm/apm-mustang", "apm/apm-merlin"], (8, {0x1_0000_FFF8}, [])),
+    **dict.fromkeys(
+        ["arm/foundation-v8", "arm/foundation-v8-gicv3", "arm/rtsm_ve-aemv8a"],
+        (4, {0x8000_FFF8}, [(0x8000_0000, 0x1_0000)]),
+    ),
+}
+"""CPUs, release words, and the reservation block as (address, size)."""
+FINDINGS = {
+    "broadcom": {"RP040"},
+    "apm": {"RP024", "RP026", "RP040"},
+    "arm": {"RP024", "RP040"},
+}
+"""Errors and warnings by folder; foundation-v8-gicv3 has an ITS as well."""
+
+
+@pytest.fixture(scope="module")
+def trees() -> list[Path]:
+    return debian.kernel("debian-6.1").trees()
+
+
+@pytest.fixture(scope="module")
+def results(trees: list[Path]) -> dict[str, Checked]:
+    return {key(Path(each.name)): each for each in check_files(trees)}
+
+
+def key(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+def board(checked: Checked) -> Board:
+    assert checked.board is not None, checked.unreadable
+    return checked.board
+
+
+def test_all_are_read(results: dict[str, Checked]) -> None:
+    assert len(results) == 577
+    assert [each.unreadable for each in results.values() if each.board is None] == []
+
+
+def test_how_their_cpus_are_started(results: dict[str, Checked]) -> None:
+    methods = Counter(
+        method for each in results.values() for method in {cpu.method for cpu in board(each).cpus}
+    )
+    assert methods == {"psci": 541, "spin-table": 13, None: 23}
+
+
+def test_the_spin_tables(results: dict[str, Checked]) -> None:
+    found = {}
+    for name, each in results.items():
+        one = board(each)
+        if any(cpu.spins for cpu in one.cpus):
+            block = [entry for entry in one.reserved if entry.path == "/memreserve/"]
+            spans = [(entry.range.start, entry.range.end - entry.range.start) for entry in block]
+            words = {cpu.word for cpu in one.cpus}
+            assert one.psci == ()
+            found[name] = (len(one.cpus), words, spans)
+    assert found == SPIN_TABLE
+
+
+@pytest.mark.parametrize("name", SPIN_TABLE)
+def test_what_is_said_of_them(results: dict[str, Checked], name: str) -> None:
+    found = {each.code for each in results[name].findings if each.severity.value != "note"}
+    expected = FINDINGS[name.partition("/")[0]]
+    assert found == expected | ({"RP086"} if name.endswith("gicv3") else set())
+    states = {route.name: route.state.value for route in results[name].routes}
+    assert states["pen-psci-el2"] == "depends"
+    assert states["nr-cpus"] == ("closed" if name.startswith("apm") else "depends")
+
+
+def test_those_without_a_method(results: dict[str, Checked]) -> None:
+    """19 of NXP's, with a PSCI node that the loader is to connect; two of them have one CPU."""
+    names = [name for name, each in results.items() if not any(c.method for c in board(each).cpus)]
+    assert sum(name.startswith("freescale/") for name in names) == 19
+    for name in names:
+        codes = {finding.code for finding in results[name].findings}
+        assert ("RP002" in codes) == (len(board(results[name]).cpus) > 1)
+        assert results[name].routes[0].name != "pen-psci-el2"
+
+
+def test_boards_with_psci_are_left_alone(results: dict[str, Checked]) -> None:
+    """No rule about spin-tables speaks of a board that has none."""
+    for each in results.values():
+        if not any(cpu.spins for cpu in board(each).cpus):
+            codes = {finding.code for finding in each.findings}
+            assert not {code for code in codes if "RP020" <= code <= "RP050"}
+
+
+def test_the_summary_counts_all(results: dict[str, Checked]) -> None:
+    summary = Summary()
+    for each in results.values():
+        summary.add(each)
+    assert summary.status == 1
+    assert next(summary.lines([])).startswith("577 trees: ")
+
+
+@pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed")
+@pytest.mark.parametrize("part", range(8))
+def test_the_same_facts_as_dtc_prints(
+    trees: list[Path], results: dict[str, Checked], part: int
+) -> None:
+    """An eighth of the trees per test; the text is read with patterns, not with our reader."""
+    for path in trees[part::8]:
+        command = ["dtc", "-q", "-I", "dtb", "-O", "dts", str(path)]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        one = board(results[key(path)])
+        block = re.findall(r"^/memreserve/\s+(\w+) (\w+);", text, re.MULTILINE)
+        spans = [entry.range for entry in one.reserved if entry.path == "/memreserve/"]
+        assert spans == [(int(a, 16), int(a, 16) + int(size, 16)) for a, size in block]
+        cpus = re.search(r"^\tcpus \{\n(.*?)^\t\};", text, re.MULTILINE | re.DOTALL)
+        found = re.findall(r'device_type = "cpu";', cpus[1]) if cpus else []
+        assert len(one.cpus) == len(found)
+        # Three tabs: in a CPU's node. In /cpus, 32-bit Linux has a word of its own.
+        pattern = re.compile(r'^\t{3}enable-method = "(.*)";', re.MULTILINE)
+        methods = pattern.findall(cpus[1]) if cpus else []
+        assert [cpu.method for cpu in one.cpus if cpu.method] == methods
+        assert len(one.its) <= text.count('"arm,gic-v3-its"')

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Which ways are open on which board, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from roundpen.check import State, System, routes
+from roundpen.check.ways import WAYS
+from roundpen.contract import layout
+from tests.unit.check_boards import (
+    LIVE,
+    Sample,
+    changed,
+    each_cpu,
+    on,
+    psci,
+    returnable,
+    spin,
+    u64,
+    with_reserve,
+)
+
+
+def answers(sample: Sample) -> dict[str, State]:
+    return {route.name: route.state for route in routes(sample.board(), sample.system)}
+
+
+def reason(sample: Sample, name: str) -> str:
+    found = routes(sample.board(), sample.system)
+    return next(route.reason for route in found if route.name == name)
+
+
+def at_level(sample: Sample, level: int) -> Sample:
+    return on(sample, System(entry_level=level))
+
+
+@pytest.mark.parametrize("sample", [psci(), spin(), returnable(), psci(1), Sample({})])
+def test_every_way_is_judged_once_and_open_ones_come_first(sample: Sample) -> None:
+    found = routes(sample.board())
+    assert sorted(route.name for route in found) == sorted(way.name for way in WAYS)
+    order = [list(State).index(route.state) for route in found]
+    assert order == sorted(order)
+    assert all(route.reason for route in found)
+
+
+def test_psci_wins_where_it_is() -> None:
+    found = routes(psci().board())
+    assert (found[0].name, found[0].state) == ("psci", State.OPEN)
+    assert answers(psci())["pen-psci-el2"] is State.CLOSED
+
+
+def test_a_spin_table_entered_at_el2() -> None:
+    found = routes(spin().board(), System(entry_level=2))
+    assert (found[0].name, found[0].state) == ("pen-psci-el2", State.OPEN)
+
+
+def test_a_spin_table_entered_at_el1_leaves_the_return_offer() -> None:
+    found = answers(at_level(spin(), 1))
+    assert found["pen-psci-el2"] is State.CLOSED
+    assert found["pen-return"] is State.DEPENDS
+
+
+def test_entered_at_el3_no_pen() -> None:
+    found = answers(at_level(spin(), 3))
+    assert found["pen-psci-el2"] is found["pen-return"] is State.CLOSED
+
+
+def test_the_pen_at_el3_is_not_built_and_says_so() -> None:
+    assert answers(spin())["pen-psci-el3"] is State.CLOSED
+    assert "not built" in reason(spin(), "pen-psci-el3")
+
+
+def test_nr_cpus_needs_reserved_words() -> None:
+    assert answers(spin())["nr-cpus"] is State.DEPENDS
+    assert answers(with_reserve(spin()))["nr-cpus"] is State.CLOSED
+    assert "unsafe" in reason(with_reserve(spin()), "nr-cpus")
+
+
+def test_firmware_that_keeps_the_contract() -> None:
+    assert answers(returnable())["firmware-return"] is State.DEPENDS
+    broken = changed(returnable(), "cpus/cpu@2", cpu_return_addr=u64(0x5000_0000))
+    assert answers(broken)["firmware-return"] is State.CLOSED
+    assert "RP047" in reason(broken, "firmware-return")
+    assert answers(spin())["firmware-return"] is State.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("sample", "refusal"),
+    [
+        (psci(), "PSCI_PRESENT"),
+        (each_cpu(spin(), enable_method=...), "NOT_SPIN_TABLE"),
+        (changed(spin(), "cpus/cpu@2", cpu_release_addr=...), "RELEASE_WORD_BAD"),
+        (changed(spin(), "cpus/cpu@2", reg=[0, 2]), "CELLS_BAD"),
+        (changed(spin(), "cpus/cpu@2", reg=1), "DUPLICATE_CPU"),
+        (spin(layout.SLOT_MAX + 1), "TOO_MANY_CPUS"),
+        (changed(spin(), "/", compatible=["apple,j274", "apple,t8103"]), "E2H_FIXED"),
+        (changed(spin(), "chosen", blob=bytes(layout.TREE_MAX)), "TREE_BAD"),
+    ],
+)
+def test_where_the_pen_would_step_aside_it_says_how(sample: Sample, refusal: str) -> None:
+    assert answers(sample)["pen-psci-el2"] is State.CLOSED
+    assert refusal in reason(sample, "pen-psci-el2")
+    assert refusal in layout.Refusal.__members__
+
+
+def test_words_that_the_loader_fills_in_leave_it_open() -> None:
+    assert answers(each_cpu(spin(), cpu_release_addr=u64(0)))["pen-psci-el2"] is State.DEPENDS
+
+
+@pytest.mark.parametrize(
+    ("system", "closed"),
+    [
+        (replace(LIVE, config={"CONFIG_HOTPLUG_CPU": "y"}), {way.name for way in WAYS}),
+        (replace(LIVE, kexec_disabled=True), {way.name for way in WAYS}),
+        (
+            replace(LIVE, config={"CONFIG_KEXEC": "y", "CONFIG_CRASH_DUMP": "y"}),
+            {way.name for way in WAYS} - {"nr-cpus", "kdump"},
+        ),
+    ],
+)
+def test_what_the_kernel_lacks(system: System, closed: set[str]) -> None:
+    found = answers(on(spin(), system))
+    assert {name for name, state in found.items() if state is State.CLOSED} == closed
+
+
+def test_hvc_from_el2_reaches_nobody() -> None:
+    sample = changed(psci(), "psci", method="hvc")
+    assert answers(at_level(sample, 2))["psci"] is State.CLOSED
+    assert answers(at_level(sample, 1))["psci"] is State.OPEN
+
+
+def test_a_pen_at_work_is_psci() -> None:
+    sample = changed(psci(), "chosen", **{"roundpen,offer": "psci"})
+    sample = changed(sample, "psci", method="hvc")
+    assert routes(sample.board(), System(entry_level=1))[0].name == "psci"
