@@ -22,20 +22,18 @@ demo:
 	@scripts/setup lab
 	@.venv/bin/roundpen demo
 
-# Two machines at a time: most of them keep one core busy. The kernels come first and apart,
-# because a build takes minutes and a test's patience is for machines.
+# Two machines at a time: most of them keep one core busy. Three where a machine often waits for its
+# own time-outs. The kernels come first and apart, because a build takes minutes and a test's
+# patience is for machines.
 test:
 	@scripts/setup dev lab kernel proof
-	$(PYTEST) tests/unit
-	$(PYTEST) tests/boards
+	$(PYTEST) tests/unit tests/boards
 	$(PYTEST) -n 2 --dist worksteal tests/pen
-	$(PYTEST) tests/series
 	.venv/bin/roundpen kernel build --flavour lab
 	.venv/bin/roundpen kernel build --flavour lab-6.12
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture
-	$(PYTEST) -n 2 --dist worksteal tests/boot
-	$(PYTEST) -n 2 --dist worksteal tests/proof
+	$(PYTEST) -n 3 --dist worksteal tests/boot tests/series tests/proof
 
 # What tests/series leaves out: an Image after each patch, four other configurations.
 series:

@@ -32,7 +32,8 @@ def captured(result: Result, cpus: int) -> None:
         for at, line in enumerate(result.console.lines)
         if "sysrq triggered crash" in result.console.lines[at - 1]
     )
-    assert f"CPU: {crash.cpu} PID: " in panicked
+    # Linux 6.12 puts the user between the two.
+    assert re.search(rf"\bCPU: {crash.cpu} (UID: \d+ )?PID: ", panicked)
 
 
 @pytest.mark.parametrize(
