@@ -10,7 +10,7 @@ SOURCES = $(wildcard src tests pen hatch_build.py)
 
 help:
 	@echo 'make demo        an emulated Raspberry Pi 3B: kexec refused, then twice with every CPU'
-	@echo 'make test        all tests, machines included (under 25 minutes)'
+	@echo 'make test        all tests, machines and kernel builds included (half an hour)'
 	@echo 'make test-quick  tests that start no machine (under a minute)'
 	@echo 'make series      every patch and configuration of the Linux series (half an hour)'
 	@echo 'make lint        ruff and mypy'

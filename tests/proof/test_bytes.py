@@ -148,7 +148,7 @@ BREAKS = (
     ),
     Break(
         "a receipt at another level", "park.S",
-        "b.ne	wrong_level\n\tbl	take_over\n\ttbz", "bl	take_over\n\ttbz",
+        "b.ne	wrong_level\n\ttbz	x1", "tbz	x1",
         "stray-2", "the kernel's state", "leaves at EL1",
     ),
     # Barriers: only store buffers show them.
