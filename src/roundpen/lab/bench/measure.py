@@ -95,6 +95,7 @@ def measure(runs: int = RUNS) -> Report:
     found += figures.gather_figures(gathered, counted)
     _log.info("bench: the proof")
     found += proof.figures()
+    found += proof.bytes_figures()
     return Report(_machine(emulator, kernel), tuple(found))
 
 

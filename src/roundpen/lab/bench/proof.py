@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from roundpen.lab.bench.figures import Figure
 from roundpen.proof import bench, catalogue, prove
 from roundpen.proof.bench import Cost
+from roundpen.proof.bytes import figures as cost
+from roundpen.proof.bytes import prove as shipped
 from roundpen.proof.prove import Verdict
 
 PROOF_SECONDS = 90
@@ -22,6 +24,16 @@ def figures() -> list[Figure]:
     verdicts = prove.prove(prove.subjects(everything))
     took = time.monotonic() - began
     return [*whole_figures(verdicts, took), *curve_figures(bench.curves(everything))]
+
+
+def bytes_figures() -> list[Figure]:
+    """The shipped bytes: the default bound, and how the same search grows with 2, 3, 4 CPUs."""
+    grown = shipped.prove(deep=True, names=cost.CURVE)
+    by_name = {one.scenario: one for one in grown}
+    return [
+        *cost.figures(list(shipped.prove())),
+        *cost.curve([by_name[name] for name in cost.CURVE]),
+    ]
 
 
 def whole_figures(verdicts: Sequence[Verdict], seconds: float) -> list[Figure]:
