@@ -61,9 +61,7 @@ def check_tree(tree: Path, builds: Builds = Builds.ALL) -> list[Finding]:
     Raises UserError when there is no series for its line or it was built in place, MachineError
     when a tool breaks.
     """
-    version = series.version(tree)
-    line = ".".join(version.split(".")[:2])
-    found = _series(line)
+    found = _series(series.line_of(series.version(tree)))
     own.require_clean(tree)
     return list(_all(found, worktree.borrow(tree.resolve()), builds))
 

@@ -81,6 +81,11 @@ def version(tree: Path) -> str:
     return f"{found['VERSION']}.{found['PATCHLEVEL']}.{found.get('SUBLEVEL', '0')}"
 
 
+def line_of(version: str) -> str:
+    """The kernel line of a version: "6.1" of "6.1.192"."""
+    return ".".join(version.split(".")[:2])
+
+
 def patch(tree: Path) -> Patched:
     """Apply the series for the line of `tree` to it; for an unknown line, the newest that fits.
 
@@ -89,7 +94,7 @@ def patch(tree: Path) -> Patched:
     """
     have = version(tree)
     known = lines()
-    line = ".".join(have.split(".")[:2])
+    line = line_of(have)
     candidates = [known[line]] if line in known else list(known.values())
     refusals = []
     for series in candidates:

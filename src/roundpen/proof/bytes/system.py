@@ -136,11 +136,6 @@ def _checked(word: int, level: int) -> int:
     return number
 
 
-def number_of(word: int) -> int:
-    """The register that MSR or MRS names."""
-    return word >> 5 & 0xFFFF
-
-
 def is_el2(number: int) -> bool:
     """Whether a register is EL2's by its encoding (op1 = 4)."""
     return number > 0 and number >> 11 & 7 == 4
