@@ -14,7 +14,7 @@ from roundpen.lab import emulator, session
 from roundpen.lab.events import work_digest
 from roundpen.lab.faults import Faulty
 from roundpen.lab.guest.root import Member
-from roundpen.lab.machines import machine
+from roundpen.lab.machines import Thread, machine
 from roundpen.lab.scenario import Scenario, expected
 from roundpen.lab.session import Job, Result
 
@@ -35,6 +35,7 @@ def run(
     scenario: Scenario | None = None,
     *,
     kexec_wrapped: bool = False,
+    thread: Thread = "single",
     faults: tuple[Faulty, ...] = (),
     files: Mapping[str, Member] | None = None,
 ) -> Result:
@@ -43,7 +44,7 @@ def run(
     What is expected follows from machine, kernel, wrap and faults. Skips, with the reason, where
     no QEMU has the machine.
     """
-    board = machine(name)
+    board = replace(machine(name), thread=thread)
     try:
         emulator.find(board)
     except MachineError as error:

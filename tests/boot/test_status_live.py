@@ -23,7 +23,7 @@ from tests.boot.runs import AS_IS, TIMEOUT, WRAPPED
 pytestmark = pytest.mark.timeout(900)
 
 PLAIN = machine("virt-unique-el2-gicv2-2-a53")
-BOARD = replace(machine("raspi3b"), least_qemu=10)
+BOARD = replace(machine("raspi3b"), least_qemu=10, thread="multi")
 """Where a load from Device memory has to be aligned, as on real boards: with QEMU 10 (7.2 never
 minds) and a host thread per CPU (with one for all, QEMU promises no atomicity and checks none)."""
 KERNEL = "debian-6.1"

@@ -20,7 +20,8 @@ GUEST = qemu.Guest(Path("Image"), Path("initrd"), "console=x", Path("board.dtb")
 def test_raspi3b_arguments() -> None:
     one = machine("raspi3b")
     assert qemu.direct_arguments(one, GUEST) == [
-        *("-machine", "raspi3b", "-accel", "tcg,thread=multi", "-nic", "none"),
+        *("-machine", "raspi3b", "-accel", "tcg,thread=single,tb-size=32"),
+        *("-nic", "none"),
         *("-kernel", "Image", "-initrd", "initrd", "-dtb", "board.dtb", "-append", "console=x"),
     ]
     assert qemu.common_arguments(one) == [
@@ -31,7 +32,7 @@ def test_raspi3b_arguments() -> None:
 def test_yardstick_arguments() -> None:
     guest = qemu.Guest(Path("Image"), Path("initrd"), "console=x")
     assert qemu.direct_arguments(machine("psci-gicv3-8-a72"), guest) == [
-        *("-machine", "virt,gic-version=3,its=off", "-accel", "tcg,thread=single"),
+        *("-machine", "virt,gic-version=3,its=off", "-accel", "tcg,thread=single,tb-size=32"),
         *("-nic", "none", "-cpu", "cortex-a72", "-smp", "8", "-m", "1024M"),
         *("-kernel", "Image", "-initrd", "initrd", "-append", "console=x"),
     ]

@@ -49,7 +49,8 @@ def raw() -> bytes:
 def test_machine_arguments() -> None:
     assert vendor.machine_arguments(VirtSpec(cpus=32, cpu="max", gic=3, mte=True)) == [
         "-machine", "virt,secure=on,virtualization=on,gic-version=3,its=off,mte=on",
-        "-accel", "tcg,thread=single", "-cpu", "max", "-smp", "32", "-m", "1024M", "-nic", "none",
+        "-accel", "tcg,thread=single,tb-size=32", "-cpu", "max",
+        "-smp", "32", "-m", "1024M", "-nic", "none",
     ]  # fmt: skip
     assert vendor.machine_arguments(VirtSpec(entry_level=1))[1] == (
         "virt,secure=on,virtualization=off,gic-version=2"

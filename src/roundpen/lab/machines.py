@@ -6,8 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from itertools import product
+from typing import Literal
 
 from roundpen.errors import UserError
+
+Thread = Literal["single", "multi"]
+"""QEMU's CPUs share one host thread, or have one each. Shared is the better default: CPUs that
+spin yield to each other, where on threads of their own they burn the others' time, and a busy
+host was seen to keep one away from the gather for half a second. One each is the only way to have
+CPUs run at the same time."""
 
 
 class Family(Enum):
@@ -41,6 +48,7 @@ class Machine:
     command_line: str = ""
     """What the kernel needs to be told because QEMU lacks something that the real board has."""
     least_qemu: int = 7
+    thread: Thread = "single"
     resets: bool = False
     """Whether the board's tree names a way to reset and to switch off."""
 

@@ -6,11 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from roundpen.lab.machines import Family, Machine
+from roundpen.lab.machines import Family, Machine, Thread
 
-SINGLE_THREAD_FROM = 8
-"""CPUs. Spinning CPUs yield to each other on one thread; on more threads than the host has
-cores they would burn the time that the working one needs."""
+TRANSLATIONS = 32
+"""MiB for translated code, about a kernel's worth. QEMU keeps the translations of a kernel that is
+gone until their room is full, and takes its slow way for each write to a page that any were made
+of (7.2, accel/tcg/translate-all.c, page_collection_lock()). So with the default room, 1 GiB, each
+kernel of a chain was slower than the one before it: two kexecs on two CPUs took 29 s, with this
+9 s."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,14 @@ def common_arguments(machine: Machine) -> list[str]:
     return [*quiet, "-serial", "stdio"]
 
 
+def accelerator(thread: Thread) -> str:
+    """The value of -accel."""
+    return f"tcg,thread={thread},tb-size={TRANSLATIONS}"
+
+
 def direct_arguments(machine: Machine, guest: Guest) -> list[str]:
     """Arguments of a machine that QEMU itself starts: the boards and the yardstick."""
-    thread = "single" if machine.cpus >= SINGLE_THREAD_FROM else "multi"
-    found = ["-machine", _board(machine), "-accel", f"tcg,thread={thread}", "-nic", "none"]
+    found = ["-machine", _board(machine), "-accel", accelerator(machine.thread), "-nic", "none"]
     if machine.cpu:
         found += ["-cpu", machine.cpu]
     if machine.family is Family.PSCI:

@@ -18,7 +18,8 @@ from roundpen.devicetree import Tree
 from roundpen.errors import MachineError, UserError, reason_of
 from roundpen.lab.faults import LATE, Fault, Faulty, check
 from roundpen.lab.firmware import build, params
-from roundpen.lab.machines import Machine
+from roundpen.lab.machines import Machine, Thread
+from roundpen.lab.qemu import accelerator
 
 RAM = 0x4000_0000
 TREE_ADDRESS = 0x4800_0000
@@ -46,12 +47,9 @@ class VirtSpec:
     Image. absent: CPUs that ignore their word. late: (CPU, seconds between its release and its
     arrival). strangers: CPUs that the firmware releases, but that the tree does not name.
     other_level: CPUs that arrive at EL1 while the boot CPU is at EL2. mte: the machine has tag
-    memory. thread: QEMU's CPUs share one host thread, or have one each. Shared is the better
-    default: CPUs that spin yield to each other, where on threads of their own they burn the
-    others' time, and a busy host was seen to keep one away from the gather for half a second.
-    returns: the firmware takes CPUs back (the return contract). faulty: (CPU, what is wrong with
-    its return). no_receipt: CPUs that come home and never say so. late_receipt: (CPU, seconds
-    between its coming home and its saying so).
+    memory. returns: the firmware takes CPUs back (the return contract). faulty: (CPU, what is
+    wrong with its return). no_receipt: CPUs that come home and never say so. late_receipt: (CPU,
+    seconds between its coming home and its saying so).
     """
 
     cpus: int = 4
@@ -66,7 +64,7 @@ class VirtSpec:
     strangers: tuple[int, ...] = ()
     other_level: tuple[int, ...] = ()
     mte: bool = False
-    thread: Literal["single", "multi"] = "single"
+    thread: Thread = "single"
     returns: bool = False
     faulty: tuple[tuple[int, Fault], ...] = ()
     no_receipt: tuple[int, ...] = ()
@@ -149,6 +147,7 @@ def spec_of(machine: Machine, faults: tuple[Faulty, ...] = ()) -> VirtSpec:
         words="shared" if machine.words == "shared" else "unique",
         entry_level=1 if machine.entry_level == 1 else 2,
         memory_mib=machine.memory,
+        thread=machine.thread,
         returns=machine.returns,
         faulty=tuple((one.cpu, one.fault) for one in faults if one.fault.visible),
         no_receipt=tuple(one.cpu for one in faults if one.fault is Fault.NO_RECEIPT),
@@ -164,7 +163,7 @@ def machine_arguments(spec: VirtSpec) -> list[str]:
         options.append("its=off")
     if spec.mte:
         options.append("mte=on")
-    return ["-machine", ",".join(options), "-accel", f"tcg,thread={spec.thread}", "-cpu", spec.cpu,
+    return ["-machine", ",".join(options), "-accel", accelerator(spec.thread), "-cpu", spec.cpu,
             "-smp", str(spec.cpus), "-m", f"{spec.memory_mib}M", "-nic", "none"]  # fmt: skip
 
 
