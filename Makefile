@@ -23,8 +23,8 @@ demo:
 	@.venv/bin/roundpen demo
 
 # Two machines at a time: most of them keep one core busy. Three where a machine often waits for its
-# own time-outs. The kernels come first and apart, because a build takes minutes and a test's
-# patience is for machines.
+# own time-outs; there the tests that take long are started first. The kernels come before and
+# apart, because a build takes minutes and a test's patience is for machines.
 test:
 	@scripts/setup dev lab kernel proof
 	$(PYTEST) tests/unit tests/boards
@@ -33,7 +33,7 @@ test:
 	.venv/bin/roundpen kernel build --flavour lab-6.12
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture
-	$(PYTEST) -n 3 --dist worksteal tests/boot tests/series tests/proof
+	$(PYTEST) -n 3 --dist loadgroup tests/boot tests/series tests/proof
 
 # What tests/series leaves out: an Image after each patch, four other configurations.
 series:

@@ -20,11 +20,13 @@ def test_refused_before() -> None:
     assert result.verdict.trips[0].level == "EL2"
 
 
+@pytest.mark.long
 def test_hotplug_of_every_cpu_and_three_kexecs() -> None:
     scenario = Scenario(kexecs=3, cycles=3, boot_cpu_too=True)
     check_chain(run(MACHINE, "debian-6.1", WRAPPED, scenario), 3)
 
 
+@pytest.mark.long
 def test_linux_6_12() -> None:
     check_chain(run(MACHINE, "debian-6.12", WRAPPED, Scenario(kexecs=3, cycles=1)), 3)
 

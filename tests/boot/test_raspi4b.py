@@ -17,6 +17,7 @@ def test_refused_before() -> None:
     assert "CPUs are stuck in the kernel" in result.verdict.trips[0].load
 
 
+@pytest.mark.long
 def test_hotplug_and_three_kexecs() -> None:
     check_chain(run(MACHINE, "debian-6.1", WRAPPED, Scenario(kexecs=3, cycles=1)), 3)
 

@@ -20,6 +20,7 @@ _ONOFF = re.compile(r"onoff: (\d+)/(\d+):(\d+)/(\d+) ")
 """Successful/attempted onlines, then offlines: torture_onoff_stats() in kernel/torture.c."""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(SECONDS * 4)
 @pytest.mark.parametrize("offer", [Offer.PSCI, Offer.RETURN])
 def test_rcutorture_with_hotplug_has_no_complaint(offer: Offer, tmp_path: Path) -> None:

@@ -17,12 +17,13 @@ pytestmark = pytest.mark.timeout(900)
 CHAIN = Scenario(kexecs=3, cycles=1, boot_cpu_too=True)
 
 
-# First, because they take longest and would otherwise be waited for alone.
+@pytest.mark.long
 def test_32_cpus_under_the_pen() -> None:
     scenario = Scenario(kexecs=1)
     check_chain(run("virt-shared-el1-gicv3-32-a72", "lab", RETURN, scenario), 1)
 
 
+@pytest.mark.long
 def test_32_cpus_unplugged() -> None:
     result = run("virt-returning-el2-gicv3-32-a53", "lab", AS_IS, Scenario(kexecs=1, cycles=1))
     assert [trip.accounted for trip in result.verdict.trips] == [32, 32]
@@ -61,6 +62,7 @@ def test_raspi3b() -> None:
     check_chain(run("raspi3b", "lab", RETURN, CHAIN), 3)
 
 
+@pytest.mark.long
 def test_any_number_of_times() -> None:
     cycles = 20
     scenario = Scenario(kexecs=1, cycles=cycles, boot_cpu_too=True)

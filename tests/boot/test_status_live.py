@@ -20,7 +20,7 @@ from tests.boot import guest_python
 from tests.boot.guest_python import PYTHON, Told
 from tests.boot.runs import AS_IS, TIMEOUT, WRAPPED
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("status")]
 
 PLAIN = machine("virt-unique-el2-gicv2-2-a53")
 BOARD = replace(machine("raspi3b"), least_qemu=10, thread="multi")

@@ -24,7 +24,7 @@ CHAINS = [
 ]
 
 
-# First, because it takes longest and would otherwise be waited for alone.
+@pytest.mark.long
 def test_32_cpus_kexec_three_times() -> None:
     machine = "virt-shared-el2-gicv3-32-max"
     check_chain(run(machine, "debian-6.1", WRAPPED, Scenario(kexecs=3)), 3)
@@ -43,11 +43,13 @@ def test_refused_before(machine: str, kernel: str) -> None:
     assert "CPUs are stuck in the kernel" in result.verdict.trips[0].load
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("machine", "kernel"), CHAINS)
 def test_hotplug_and_three_kexecs(machine: str, kernel: str) -> None:
     check_chain(run(machine, kernel, WRAPPED, Scenario(kexecs=3, cycles=1)), 3)
 
 
+@pytest.mark.long
 def test_32_cpus_unplugged() -> None:
     check_chain(run("virt-unique-el2-gicv3-32-a72", "debian-6.1", WRAPPED, Scenario(cycles=1)), 0)
 

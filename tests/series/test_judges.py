@@ -12,6 +12,7 @@ from roundpen.kernel import check, series, source
 from roundpen.kernel.finding import Verdict
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("line", source.ORIGINS)
 def test_the_judges_are_content(line: str) -> None:
