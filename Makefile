@@ -10,7 +10,7 @@ SOURCES = $(wildcard src tests pen hatch_build.py)
 
 help:
 	@echo 'make demo        an emulated Raspberry Pi 3B: kexec refused, then twice with every CPU'
-	@echo 'make test        all tests, machines and kernel builds included (half an hour)'
+	@echo 'make test        all tests, machines and kernel builds included (25 minutes)'
 	@echo 'make test-quick  tests that start no machine (under a minute)'
 	@echo 'make series      every patch and configuration of the Linux series (half an hour)'
 	@echo 'make lint        ruff and mypy'
@@ -27,7 +27,7 @@ demo:
 # apart, because a build takes minutes and a test's patience is for machines.
 test:
 	@scripts/setup dev lab kernel proof
-	$(PYTEST) tests/unit tests/boards
+	$(PYTEST) -n 2 tests/unit tests/boards
 	$(PYTEST) -n 2 --dist worksteal tests/pen
 	.venv/bin/roundpen kernel build --flavour lab
 	.venv/bin/roundpen kernel build --flavour lab-6.12

@@ -121,8 +121,8 @@ def _read(
             size += len(data)
             transcript.seconds = time.monotonic() - began
             whole = list(lines.feed(data)) if data else [lines.rest()]
-            ended = [_note(transcript, line, observe, announced) for line in whole]
-            if any(ended):
+            # Not a line more: how much of what follows is here already depends on the host.
+            if any(_note(transcript, line, observe, announced) for line in whole):
                 transcript.stopped = Stopped.DONE
                 break
             if not data:
