@@ -12,7 +12,7 @@ help:
 	@echo 'make demo        an emulated Raspberry Pi 3B: kexec refused, then twice with every CPU'
 	@echo 'make test        all tests, machines and kernel builds included (25 minutes)'
 	@echo 'make test-quick  tests that start no machine (under a minute)'
-	@echo 'make series      every patch and configuration of the Linux series (half an hour)'
+	@echo 'make series      every patch and configuration of the Linux series (40 minutes)'
 	@echo 'make lint        ruff and mypy'
 	@echo 'make bench       figures: instructions, boot time added, ratios to other PSCIs'
 	@echo 'make fuzz        the checker on hostile trees: Hypothesis, then atheris for FUZZ_SECONDS'
@@ -23,8 +23,8 @@ demo:
 	@.venv/bin/roundpen demo
 
 # Two machines at a time: most of them keep one core busy. Three where a machine often waits for its
-# own time-outs; there the tests that take long are started first. The kernels come before and
-# apart, because a build takes minutes and a test's patience is for machines.
+# own time-outs; there the tests that take long are started first, hence one by one. The kernels
+# come before and apart, because a build takes minutes and a test's patience is for machines.
 test:
 	@scripts/setup dev lab kernel proof
 	$(PYTEST) -n 2 tests/unit tests/boards
@@ -33,7 +33,7 @@ test:
 	.venv/bin/roundpen kernel build --flavour lab-6.12
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture
-	$(PYTEST) -n 3 --dist loadgroup tests/boot tests/series tests/proof
+	$(PYTEST) -n 3 --maxschedchunk 1 tests/boot tests/series tests/proof
 
 # What tests/series leaves out: an Image after each patch, four other configurations.
 series:

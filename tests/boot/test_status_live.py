@@ -20,7 +20,7 @@ from tests.boot import guest_python
 from tests.boot.guest_python import PYTHON, Told
 from tests.boot.runs import AS_IS, TIMEOUT, WRAPPED
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("status")]
+pytestmark = pytest.mark.timeout(900)
 
 PLAIN = machine("virt-unique-el2-gicv2-2-a53")
 BOARD = replace(machine("raspi3b"), least_qemu=10, thread="multi")
@@ -82,8 +82,19 @@ def ask(
     return Answers(result, guest_python.told(result.events))
 
 
-@pytest.fixture(scope="module")
-def wrapped() -> Answers:
+@pytest.mark.long
+def test_under_the_pen() -> None:
+    """One test, or each worker would boot a machine for its part of the checks."""
+    answers = under_the_pen()
+    the_counts_are_what_was_done(answers)
+    busybox_reads_the_same(answers)
+    the_table(answers)
+    others_than_root_are_told_so(answers)
+    a_kernel_without_the_device(answers)
+    why_it_maps_and_copies_word_by_word(answers)
+
+
+def under_the_pen() -> Answers:
     """What status says under the pen, to several who ask, and how two other ways fare."""
     try:
         emulator.find(BOARD)
@@ -104,7 +115,7 @@ def wrapped() -> Answers:
     )
 
 
-def test_the_counts_are_what_was_done(wrapped: Answers) -> None:
+def the_counts_are_what_was_done(wrapped: Answers) -> None:
     told = wrapped.told["json"]
     assert (told.status, told.err) == (0, "")
     book = json.loads(told.out)
@@ -117,14 +128,14 @@ def test_the_counts_are_what_was_done(wrapped: Answers) -> None:
     assert counts == [(1, 0), *[(CYCLES + 1, CYCLES)] * 3]
 
 
-def test_busybox_reads_the_same(wrapped: Answers) -> None:
+def busybox_reads_the_same(wrapped: Answers) -> None:
     """The lab's own reading: one devmem per word, before status ran."""
     (trip,) = wrapped.result.verdict.trips
     assert trip.logbook is not None
     assert json.loads(wrapped.told["json"].out) == report.as_json(trip.logbook)
 
 
-def test_the_table(wrapped: Answers) -> None:
+def the_table(wrapped: Answers) -> None:
     told = wrapped.told["text"]
     assert (told.status, told.err) == (0, "")
     base = json.loads(wrapped.told["json"].out)["base"]
@@ -136,20 +147,20 @@ def test_the_table(wrapped: Answers) -> None:
     assert rows == [["0", "0x0", "on", "1", "0"], *others]
 
 
-def test_others_than_root_are_told_so(wrapped: Answers) -> None:
+def others_than_root_are_told_so(wrapped: Answers) -> None:
     told = wrapped.told["nobody"]
     assert (told.status, told.out) == (EXIT_USER, "")
     assert only_line(told).startswith("/dev/mem: Permission denied; run as root")
 
 
-def test_a_kernel_without_the_device(wrapped: Answers) -> None:
+def a_kernel_without_the_device(wrapped: Answers) -> None:
     told = wrapped.told["without-device"]
     assert (told.status, told.out) == (EXIT_MACHINE, "")
     assert only_line(told).startswith("/dev/mem: cannot map 0x10000 bytes at 0x")
     assert "No such file or directory; a kernel with CONFIG_DEVMEM is needed" in told.err
 
 
-def test_why_it_maps_and_copies_word_by_word(wrapped: Answers) -> None:
+def why_it_maps_and_copies_word_by_word(wrapped: Answers) -> None:
     package = wrapped.result.job.kernel.package
     assert package is not None
     assert "CONFIG_STRICT_DEVMEM=y" in package.config.read_text().splitlines()
