@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""CPUs that run at the same time: a host thread for each. Everywhere else they take turns."""
+"""CPUs that run at the same time: a host thread for each. Under Linux, else only in
+test_status_live.py; everywhere else they take turns."""
 
 from __future__ import annotations
 

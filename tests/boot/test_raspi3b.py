@@ -28,7 +28,7 @@ def test_hotplug_of_every_cpu_and_three_kexecs() -> None:
 
 @pytest.mark.long
 def test_linux_6_12() -> None:
-    check_chain(run(MACHINE, "debian-6.12", WRAPPED, Scenario(kexecs=1, cycles=1)), 1)
+    check_chain(run(MACHINE, "debian-6.12", WRAPPED, Scenario(kexecs=3, cycles=1)), 3)
 
 
 def test_a_wrapped_kernel_under_a_live_pen() -> None:

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 import pytest
 
+from roundpen.lab.machines import Thread
 from roundpen.lab.vendor import VirtSpec
 from tests.pen.config import Tests
 from tests.pen.harness import Bench, Outcome, all_gathered
@@ -16,7 +16,7 @@ ROUNDS = 1000
 
 
 @pytest.mark.parametrize("thread", ["single", "multi"])
-def test_thousand_cycles_of_each_cpu(bench: Bench, thread: Literal["single", "multi"]) -> None:
+def test_thousand_cycles_of_each_cpu(bench: Bench, thread: Thread) -> None:
     spec = VirtSpec(thread=thread)
     outcome = all_gathered(lambda: bench.on_pen(spec, Tests.CYCLES, cycles=ROUNDS))
     outcome.check_all()

@@ -260,14 +260,12 @@ def _ticks() -> bytes:
 
 
 def _arguments(way: Way, image: Path, initrd: Path, folder: Path) -> list[str]:
-    words = COMMAND_LINE
     machine = machines.machine(way.machine)
     if way.offer is not None:
         wrapped = folder / "Image.wrapped"
         wrap_file(image, wrapped, offer=way.offer)
         spec = vendor.VirtSpec(cpus=machine.cpus, cpu=machine.cpu, gic=3, memory_mib=machine.memory)
-        made = vendor.arguments(spec, wrapped, initrd, words, folder)
+        made = vendor.arguments(spec, wrapped, initrd, COMMAND_LINE, folder)
     else:
-        made = qemu.direct_arguments(machine, qemu.Guest(image, initrd, words))
-    made[made.index("-accel") + 1] = "tcg,thread=single"
+        made = qemu.direct_arguments(machine, qemu.Guest(image, initrd, COMMAND_LINE))
     return [*made, *qemu.common_arguments(machine), "-icount", ICOUNT]
