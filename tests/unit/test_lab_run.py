@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -66,3 +71,34 @@ def test_a_console_that_never_stops_printing(
 def test_no_such_program(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="no-qemu: cannot be started"):
         run.run(["no-qemu"], lambda *_: True, timeout=1, folder=tmp_path)
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from roundpen.lab import run
+machine = ["sh", "-c", "echo $$; exec sleep 60"]
+run.run(machine, lambda line, _: print(line, flush=True), timeout=60, folder=Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_the_machine_ends_with_who_started_it(tmp_path: Path, how: signal.Signals) -> None:
+    command = [sys.executable, "-c", ALONE, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        machine = int(starter.stdout.readline())
+        os.kill(machine, 0)
+        starter.send_signal(how)
+    patience = time.monotonic() + 20
+    while Path(f"/proc/{machine}").exists() and not _is_dead(machine):
+        assert time.monotonic() < patience, "the machine outlives who started it"
+        time.sleep(0.02)
+
+
+def _is_dead(process: int) -> bool:
+    """Ended, and not yet collected by whoever adopted it."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import selectors
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +23,8 @@ TRANSCRIPT_MAX = 16 << 20
 _FATAL_GRACE = 3.0
 """Seconds to go on reading after a fatal line: what follows says why."""
 _POLL = 0.5
+_PR_SET_PDEATHSIG = 1
+"""linux/prctl.h."""
 
 
 class Stopped(Enum):
@@ -73,7 +77,11 @@ def run(
     try:
         with diagnostics.open("wb") as errors:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                preexec_fn=_never_alone(),
             )
     except OSError as error:
         raise MachineError(f"{command[0]}: cannot be started: {reason_of(error)}") from error
@@ -84,6 +92,19 @@ def run(
     transcript.status = process.returncode if transcript.stopped is Stopped.EXITED else None
     transcript.diagnostics = diagnostics.read_text(errors="replace")
     return transcript
+
+
+def _never_alone() -> Callable[[], None]:
+    """What makes the kernel end the child with us, even where nothing of ours runs any more
+    (SIGKILL, a test process that exits at once): QEMU survives a console that is gone, and then
+    keeps a core busy for ever. The library is loaded here: between fork and exec is no time to.
+    """
+    prctl = ctypes.CDLL(None).prctl
+
+    def die_with_parent() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    return die_with_parent
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
