@@ -7,6 +7,9 @@
 # Every event goes through /dev/kmsg, so that the kernel's own lines can't cut it in two and
 # it carries the guest's time. Its first word is a digest over a nonce that stands in
 # /scenario only: neither an echo of the command line nor a damaged line looks like one.
+#
+# An emulated CPU takes some 8 ms to start a process, and a run consists of little else: what the
+# shell can do by itself, it does, and functions answer in variables where $( ) would be a process.
 
 export PATH=/bin
 /bin/busybox mkdir -p /proc /sys /dev /tmp
@@ -22,9 +25,14 @@ cpus=/sys/devices/system/cpu
 read -r generation </generation
 read -r nonce </nonce
 sequence=0
+newline='
+'
 
 event() { # name, text
-	mac=$(echo "$nonce $generation $sequence $1 $2" | sha256sum)
+	sha256sum >/tmp/mac <<-END
+		$nonce $generation $sequence $1 $2
+	END
+	read -r mac _ </tmp/mac
 	echo "roundpen ${mac%"${mac#????????????????}"} $generation $sequence $1 $2" >/dev/kmsg
 	sequence=$((sequence + 1))
 }
@@ -41,18 +49,41 @@ expand() { # "0-2,5" -> 0 1 2 5
 
 uptime() { read -r up _ </proc/uptime; }
 
-one_line() { tr '\n' ' ' | tr -s ' ' | cut -c1-600; }
+one_line() { # text: sets $line, no longer than the kernel's log takes
+	set -f
+	# shellcheck disable=SC2086  # words, with one space between them
+	set -- $1
+	set +f
+	line=$*
+	[ ${#line} -le 600 ] || line=$(printf '%.600s' "$line")
+}
+
+property() { # file: sets $text, a device-tree string; the shell leaves out the NUL
+	text=
+	read -r text <"$1" || [ -n "$text" ]
+}
+
+kernel_says() { # sed script for the log without our events
+	dmesg | sed -n "/ roundpen /d; $1"
+}
 
 report() {
-	event kernel "release=$(uname -r) possible=$(cat $cpus/possible) present=$(cat $cpus/present) online=$(cat $cpus/online)"
-	event level "$(dmesg | grep -v ' roundpen ' | grep -o 'started at EL[0-9]' | head -n 1)"
+	read -r release </proc/sys/kernel/osrelease
+	read -r possible <$cpus/possible
+	read -r present <$cpus/present
+	read -r online <$cpus/online
+	event kernel "release=$release possible=$possible present=$present online=$online"
+	event level "$(kernel_says '/started at EL[0-9]/{s/.*\(started at EL[0-9]\).*/\1/p;q}')"
 	for file in /proc/device-tree/chosen/roundpen,*; do
-		[ -e "$file" ] && event chosen "${file##*/}=$(tr -d '\0' <"$file")"
+		[ -e "$file" ] || continue
+		property "$file"
+		event chosen "${file##*/}=$text"
 	done
 	for node in /proc/device-tree/cpus/cpu@*; do
 		state=okay
-		[ -e "$node/status" ] && state=$(tr -d '\0' <"$node/status")
-		event node "name=${node##*/} method=$(tr -d '\0' <"$node/enable-method") status=$state"
+		[ -e "$node/status" ] && property "$node/status" && state=$text
+		property "$node/enable-method"
+		event node "name=${node##*/} method=$text status=$state"
 	done
 }
 
@@ -60,12 +91,15 @@ report() {
 # the kernel says it ran on, are something that the CPU has done.
 work() { # label
 	for cpu in $(expand "$(cat $cpus/online)"); do
-		event work "label=$1 cpu=$cpu $(taskset -c "$cpu" sh /lib/work.sh "$nonce $generation $1 $cpu" 2>&1 | one_line)"
+		one_line "$(taskset -c "$cpu" sh /lib/work.sh "$nonce $generation $1 $cpu" 2>&1)"
+		event work "label=$1 cpu=$cpu $line"
 	done
 }
 
 switch() { # cpu, wanted state: sets $why
-	why=$( (echo "$2" >"$cpus/cpu$1/online") 2>&1 | one_line)
+	{ echo "$2" >"$cpus/cpu$1/online"; } 2>/tmp/why
+	why=
+	read -r why </tmp/why
 	read -r now <"$cpus/cpu$1/online"
 	[ "$now" = "$2" ]
 }
@@ -93,12 +127,12 @@ hotplug() { # cycles, cpus
 words() { # offset in the region, bytes
 	at=$1 end=$(($1 + $2))
 	while [ "$at" -lt "$end" ]; do
-		line= start=$at
+		row='' start=$at
 		while [ "$at" -lt "$end" ] && [ "$at" -lt $((start + 128)) ]; do
-			line="$line $(devmem $((base + at)) 64)"
+			row=$row,$(devmem $((base + at)) 64)
 			at=$((at + 8))
 		done
-		event logbook "at=$start words=$(echo $line | tr ' ' ',')"
+		event logbook "at=$start words=${row#,}"
 	done
 }
 
@@ -141,16 +175,17 @@ load() { # words that the next kernel's command line must not have
 	# CPUs and costs 20 s of emulation.
 	said=$(kexec -l -i /kexec/Image --initrd=/tmp/next.cpio --command-line="$(without "$@")" 2>&1)
 	status=$?
-	why=$(dmesg | grep -v ' roundpen ' | grep -i kexec | grep -vi 'command line' | tail -n 1 | sed 's/^\[[^]]*\] //')
-	loaded=$(cat /sys/kernel/kexec_loaded)
-	event kexec-load "status=$status loaded=$loaded said=$(echo "$said" | head -n 1) kernel=$why"
+	why=$(kernel_says '/[Cc]ommand line/d; /[Kk]exec/{s/^\[[^]]*\] //;p}' | tail -n 1)
+	read -r loaded </sys/kernel/kexec_loaded
+	event kexec-load "status=$status loaded=$loaded said=${said%%"$newline"*} kernel=$why"
 	[ "$status" = 0 ] && return
 	dmesg | sed -n 's/.*CPU\([0-9]*\): cannot leave the kernel: /cpu=\1 why=/p' | sort -u >/tmp/stuck
 	while read -r line; do event stuck "$line"; done </tmp/stuck
 }
 
 jump() {
-	if [ "$(cat /sys/kernel/kexec_loaded)" != 1 ]; then event kexec-skipped "nothing is loaded"; return; fi
+	read -r loaded </sys/kernel/kexec_loaded
+	if [ "$loaded" != 1 ]; then event kexec-skipped "nothing is loaded"; return; fi
 	uptime
 	event kexec-jump "at=$up"
 	kexec -e
@@ -160,8 +195,17 @@ jump() {
 modules() { # file names, in order
 	for name in "$@"; do
 		said=$(insmod "/lib/modules/$name" 2>&1)
-		event module "name=$name status=$? said=$(echo "$said" | one_line)"
+		status=$?
+		one_line "$said"
+		event module "name=$name status=$status said=$line"
 	done
+}
+
+run() { # command of the shell
+	sh -c "$1" >/tmp/run 2>&1
+	status=$?
+	one_line "$(cat /tmp/run)"
+	event run "status=$status said=$line"
 }
 
 finish() { # how
@@ -193,7 +237,7 @@ while read -r when verb rest; do
 	crash) crash $rest ;;
 	kvm) kvm $rest ;;
 	modules) modules $rest ;;
-	run) event run "status=$(sh -c "$rest" >/tmp/run 2>&1; echo $?) said=$(one_line </tmp/run)" ;;
+	run) run "$rest" ;;
 	finish) finish $rest ;;
 	*) event unknown-step "$verb" ;;
 	esac

@@ -7,8 +7,8 @@ load_capture() { # words for the capture kernel's command line
 	said=$(kexec -p -i /kexec/Image --initrd=/tmp/next.cpio --command-line="$(without \
 		$(tr ' ' '\n' </proc/cmdline | grep -E '^(crashkernel=|maxcpus=|nosmp)')) $*" 2>&1)
 	status=$?
-	loaded=$(cat /sys/kernel/kexec_crash_loaded)
-	event kexec-load "status=$status loaded=$loaded said=$(echo "$said" | head -n 1) kernel="
+	read -r loaded </sys/kernel/kexec_crash_loaded
+	event kexec-load "status=$status loaded=$loaded said=${said%%"$newline"*} kernel="
 }
 
 crash() { # CPU that crashes, CPU that spins with its interrupts off, or -
@@ -34,5 +34,7 @@ crash() { # CPU that crashes, CPU that spins with its interrupts off, or -
 kvm() { # label
 	seed=$(echo "$nonce $generation kvm $1" | sha256sum | cut -c1-8)
 	said=$(/lib/kvm-probe "$seed" 2>&1)
-	event kvm "label=$1 status=$? $(echo "$said" | one_line)"
+	status=$?
+	one_line "$said"
+	event kvm "label=$1 status=$status $line"
 }
