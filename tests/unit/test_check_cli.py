@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jsonschema
@@ -94,6 +97,35 @@ def test_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_many_processes_say_the_same_in_the_same_order(folder: Path) -> None:
     paths = [*sorted(folder.rglob("*.dtb"))] * 7
     assert list(check_files(paths, processes=2)) == list(check_files(paths, processes=1))
+
+
+TWO_CPUS = """
+import os, sys
+from roundpen.cli.main import main
+os.sched_getaffinity = lambda process: {0, 1}
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_ctrl_c_while_many_are_checked(folder: Path) -> None:
+    """It reaches every process of a terminal, also one that is just being started."""
+    many = [str(folder / "clean.dtb")] * 3000
+    command = [sys.executable, "-c", TWO_CPUS, "check", *many]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        patience = time.monotonic() + 30
+        while len(children.read_text().split()) < 2:
+            assert time.monotonic() < patience, "no process was started"
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (said, process.returncode) == ("roundpen: interrupted\n", cli.EXIT_INTERRUPTED)
 
 
 def test_json_is_what_its_schema_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

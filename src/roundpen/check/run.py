@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from roundpen.check.system import UNKNOWN, System
 from roundpen.check.ways import Route, routes
 from roundpen.errors import RoundpenError
 
-_WORTH_IT = 64
+_WORTH_IT = 512
 """Trees below which starting processes takes longer than checking."""
 _PIECE = 16
 
@@ -65,6 +66,30 @@ def check_files(
         return
     from concurrent.futures import ProcessPoolExecutor
     from functools import partial
+    from multiprocessing import get_context
 
-    with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(partial(check_file, system=system), paths, chunksize=_PIECE)
+    # Not by fork: the caller may have threads, and a lock that one of them holds stays held in a
+    # copy.
+    with ProcessPoolExecutor(processes, get_context("forkserver")) as pool:
+        with _ctrl_c_later():
+            found = pool.map(partial(check_file, system=system), paths, chunksize=_PIECE)
+        yield from found
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Start processes in here, and SIGINT comes when all have started; to them it never comes.
+
+    Ctrl-C reaches every process of a terminal, and it is for the first to answer. What is started
+    here inherits that the signal is blocked.
+    """
+    import signal
+    from multiprocessing import resource_tracker
+
+    # Now, or it starts with the first process, and that unblocks the signal.
+    resource_tracker.ensure_running()
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
