@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from roundpen.errors import MachineError, reason_of
@@ -94,17 +95,12 @@ def run(
     return transcript
 
 
-def _never_alone() -> Callable[[], None]:
+def _never_alone() -> Callable[[], object]:
     """What makes the kernel end the child with us, even where nothing of ours runs any more
     (SIGKILL, a test process that exits at once): QEMU survives a console that is gone, and then
     keeps a core busy for ever. The library is loaded here: between fork and exec is no time to.
     """
-    prctl = ctypes.CDLL(None).prctl
-
-    def die_with_parent() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    return die_with_parent
+    return partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

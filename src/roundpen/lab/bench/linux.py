@@ -26,7 +26,7 @@ from roundpen.kernel import trimmed
 from roundpen.lab import machines, qemu, run, vendor
 from roundpen.lab.course import stages
 from roundpen.lab.events import Event, parser
-from roundpen.lab.firmware.build import PREFIX
+from roundpen.lab.firmware.build import PREFIX, compiler
 from roundpen.lab.firmware.build import run as tool
 from roundpen.lab.guest import root
 from roundpen.lab.guest.root import Member
@@ -248,7 +248,6 @@ def _guest(lines: Sequence[str], nonce: str, image: Path) -> bytes:
 
 def _ticks() -> bytes:
     source = resources.files(__package__).joinpath("ticks.S").read_bytes()
-    compiler = tool([f"{PREFIX}gcc", "--version"]).splitlines()[0]
 
     def make(folder: Path) -> None:
         text = folder / "ticks.S"
@@ -256,7 +255,7 @@ def _ticks() -> bytes:
         tool([f"{PREFIX}gcc", "-nostdlib", "-static", "-Wl,--build-id=none", str(text),
               "-o", str(folder / "ticks")])  # fmt: skip
 
-    return (cache.entry("ticks", cache.digest(compiler, source), make) / "ticks").read_bytes()
+    return (cache.entry("ticks", cache.digest(compiler(), source), make) / "ticks").read_bytes()
 
 
 def _arguments(way: Way, image: Path, initrd: Path, folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from roundpen import cache
 from roundpen.contract import layout
 from roundpen.errors import UserError
-from roundpen.lab.firmware.build import PREFIX, run
+from roundpen.lab.firmware.build import PREFIX, compiler, run
 
 TABLE = 0x100
 TARGETS = 8
@@ -33,7 +33,6 @@ def binary() -> bytes:
     """
     source = resources.files(__package__).joinpath("probe.S").read_bytes()
     defines = [f"-D{name}={value:#x}" for name, value in DEFINES.items()]
-    compiler = run([f"{PREFIX}gcc", "--version"]).splitlines()[0]
 
     def make(folder: Path) -> None:
         text, elf = folder / "probe.S", folder / "probe.elf"
@@ -42,7 +41,7 @@ def binary() -> bytes:
              "-Wl,-Ttext=0", *defines, str(text), "-o", str(elf)])  # fmt: skip
         run([f"{PREFIX}objcopy", "-O", "binary", "-j", ".text", str(elf), f"{folder}/probe.bin"])
 
-    folder = cache.entry("probe", cache.digest(compiler, source, *defines), make)
+    folder = cache.entry("probe", cache.digest(compiler(), source, *defines), make)
     return (folder / "probe.bin").read_bytes()
 
 

@@ -56,15 +56,22 @@ def run(command: list[str]) -> str:
     return done.stdout
 
 
+def compiler() -> str:
+    """How the compiler names itself and its version, for keys of what it made.
+
+    Raises MachineError when there is none.
+    """
+    return run([f"{PREFIX}gcc", "--version"]).splitlines()[0]
+
+
 def binary() -> Path:
     """The firmware as a flat binary, linked for params.VENDOR_BASE.
 
     Raises MachineError when there is no cross compiler or it fails.
     """
     here = Path(__file__).parent
-    compiler = run([f"{PREFIX}gcc", "--version"]).splitlines()[0]
     key = cache.digest(
-        compiler, " ".join(FLAGS), params.header(), *((here / name).read_bytes() for name in _ALL)
+        compiler(), " ".join(FLAGS), params.header(), *((here / name).read_bytes() for name in _ALL)
     )
     return cache.entry("vendor", key, lambda folder: compile_into(folder, here)) / "vendor.bin"
 

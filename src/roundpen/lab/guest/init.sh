@@ -28,12 +28,16 @@ sequence=0
 newline='
 '
 
-event() { # name, text
-	sha256sum >/tmp/mac <<-END
-		$nonce $generation $sequence $1 $2
+digest() { # text: sets $digest
+	sha256sum >/tmp/digest <<-END
+		$1
 	END
-	read -r mac _ </tmp/mac
-	echo "roundpen ${mac%"${mac#????????????????}"} $generation $sequence $1 $2" >/dev/kmsg
+	read -r digest _ </tmp/digest
+}
+
+event() { # name, text
+	digest "$nonce $generation $sequence $1 $2"
+	echo "roundpen ${digest%"${digest#????????????????}"} $generation $sequence $1 $2" >/dev/kmsg
 	sequence=$((sequence + 1))
 }
 
@@ -58,9 +62,15 @@ one_line() { # text: sets $line, no longer than the kernel's log takes
 	[ ${#line} -le 600 ] || line=$(printf '%.600s' "$line")
 }
 
+attempt() { # command: sets $status, $said, and that in one line
+	said=$("$@" 2>&1)
+	status=$?
+	one_line "$said"
+}
+
 property() { # file: sets $text, a device-tree string; the shell leaves out the NUL
 	text=
-	read -r text <"$1" || [ -n "$text" ]
+	read -r text <"$1"
 }
 
 kernel_says() { # sed script for the log without our events
@@ -80,8 +90,9 @@ report() {
 		event chosen "${file##*/}=$text"
 	done
 	for node in /proc/device-tree/cpus/cpu@*; do
-		state=okay
-		[ -e "$node/status" ] && property "$node/status" && state=$text
+		text=okay
+		[ -e "$node/status" ] && property "$node/status"
+		state=$text
 		property "$node/enable-method"
 		event node "name=${node##*/} method=$text status=$state"
 	done
@@ -91,7 +102,7 @@ report() {
 # the kernel says it ran on, are something that the CPU has done.
 work() { # label
 	for cpu in $(expand "$(cat $cpus/online)"); do
-		one_line "$(taskset -c "$cpu" sh /lib/work.sh "$nonce $generation $1 $cpu" 2>&1)"
+		attempt taskset -c "$cpu" sh /lib/work.sh "$nonce $generation $1 $cpu"
 		event work "label=$1 cpu=$cpu $line"
 	done
 }
@@ -173,13 +184,12 @@ load() { # words that the next kernel's command line must not have
 	pack
 	# -i: without the digest that purgatory computes with the caches off. It says nothing about
 	# CPUs and costs 20 s of emulation.
-	said=$(kexec -l -i /kexec/Image --initrd=/tmp/next.cpio --command-line="$(without "$@")" 2>&1)
-	status=$?
+	attempt kexec -l -i /kexec/Image --initrd=/tmp/next.cpio --command-line="$(without "$@")"
 	why=$(kernel_says '/[Cc]ommand line/d; /[Kk]exec/{s/^\[[^]]*\] //;p}' | tail -n 1)
 	read -r loaded </sys/kernel/kexec_loaded
 	event kexec-load "status=$status loaded=$loaded said=${said%%"$newline"*} kernel=$why"
 	[ "$status" = 0 ] && return
-	dmesg | sed -n 's/.*CPU\([0-9]*\): cannot leave the kernel: /cpu=\1 why=/p' | sort -u >/tmp/stuck
+	kernel_says 's/.*CPU\([0-9]*\): cannot leave the kernel: /cpu=\1 why=/p' | sort -u >/tmp/stuck
 	while read -r line; do event stuck "$line"; done </tmp/stuck
 }
 
@@ -194,17 +204,13 @@ jump() {
 
 modules() { # file names, in order
 	for name in "$@"; do
-		said=$(insmod "/lib/modules/$name" 2>&1)
-		status=$?
-		one_line "$said"
+		attempt insmod "/lib/modules/$name"
 		event module "name=$name status=$status said=$line"
 	done
 }
 
 run() { # command of the shell
-	sh -c "$1" >/tmp/run 2>&1
-	status=$?
-	one_line "$(cat /tmp/run)"
+	attempt sh -c "$1"
 	event run "status=$status said=$line"
 }
 

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from roundpen import cache
-from roundpen.lab.firmware.build import PREFIX, run
+from roundpen.lab.firmware.build import PREFIX, compiler, run
 
 FLAGS = ("-std=gnu11", "-O2", "-static", "-s", "-Wall", "-Wextra", "-Werror")
 
@@ -22,11 +22,10 @@ def kvm_probe() -> bytes:
 
 def _built(name: str) -> bytes:
     source = resources.files(__package__).joinpath(name).read_bytes()
-    compiler = run([f"{PREFIX}gcc", "--version"]).splitlines()[0]
 
     def make(folder: Path) -> None:
         (folder / name).write_bytes(source)
         run([f"{PREFIX}gcc", *FLAGS, str(folder / name), "-o", str(folder / "program")])
 
-    key = cache.digest(compiler, " ".join(FLAGS), source)
+    key = cache.digest(compiler(), " ".join(FLAGS), source)
     return (cache.entry("guest-programs", key, make) / "program").read_bytes()

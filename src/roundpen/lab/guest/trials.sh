@@ -4,15 +4,15 @@
 load_capture() { # words for the capture kernel's command line
 	pack
 	# The first kernel's own words would reserve memory again, or limit the CPUs again.
-	said=$(kexec -p -i /kexec/Image --initrd=/tmp/next.cpio --command-line="$(without \
-		$(tr ' ' '\n' </proc/cmdline | grep -E '^(crashkernel=|maxcpus=|nosmp)')) $*" 2>&1)
-	status=$?
+	attempt kexec -p -i /kexec/Image --initrd=/tmp/next.cpio --command-line="$(without \
+		$(tr ' ' '\n' </proc/cmdline | grep -E '^(crashkernel=|maxcpus=|nosmp)')) $*"
 	read -r loaded </sys/kernel/kexec_crash_loaded
 	event kexec-load "status=$status loaded=$loaded said=${said%%"$newline"*} kernel="
 }
 
 crash() { # CPU that crashes, CPU that spins with its interrupts off, or -
-	if [ "$(cat /sys/kernel/kexec_crash_loaded)" != 1 ]; then
+	read -r loaded </sys/kernel/kexec_crash_loaded
+	if [ "$loaded" != 1 ]; then
 		event crash-skipped "no capture kernel is loaded"
 		return
 	fi
@@ -32,9 +32,7 @@ crash() { # CPU that crashes, CPU that spins with its interrupts off, or -
 }
 
 kvm() { # label
-	seed=$(echo "$nonce $generation kvm $1" | sha256sum | cut -c1-8)
-	said=$(/lib/kvm-probe "$seed" 2>&1)
-	status=$?
-	one_line "$said"
+	digest "$nonce $generation kvm $1"
+	attempt /lib/kvm-probe "${digest%"${digest#????????}"}"
 	event kvm "label=$1 status=$status $line"
 }
