@@ -6,12 +6,13 @@
 PYTEST := .venv/bin/pytest
 SOURCES = $(wildcard src tests pen hatch_build.py)
 
-.PHONY: help demo test test-quick series lint bench fuzz clean
+.PHONY: help demo test test-quick test-long series lint bench fuzz clean
 
 help:
 	@echo 'make demo        an emulated Raspberry Pi 3B: kexec refused, then twice with every CPU'
 	@echo 'make test        all tests, machines and kernel builds included (25 minutes)'
 	@echo 'make test-quick  tests that start no machine (under a minute)'
+	@echo 'make test-long   what takes too long for every change: tests/long, the series in full (hours)'
 	@echo 'make series      every patch and configuration of the Linux series (40 minutes)'
 	@echo 'make lint        ruff and mypy'
 	@echo 'make bench       figures: instructions, boot time added, ratios to other PSCIs'
@@ -40,6 +41,12 @@ series:
 	@scripts/setup lab kernel
 	.venv/bin/roundpen kernel check 6.1
 	.venv/bin/roundpen kernel check 6.12
+
+# Not in CI. docs/status.md says when it last ran, and how it went.
+test-long:
+	@scripts/setup dev lab kernel proof
+	$(PYTEST) -n 1 --timeout 7200 tests/long
+	$(MAKE) series
 
 test-quick:
 	@scripts/setup dev lab

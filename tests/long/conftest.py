@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`make test-long`: what takes too long for every change."""
