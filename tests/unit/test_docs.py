@@ -18,7 +18,7 @@ from roundpen.image import foreign
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 SOURCE = ROOT / "src" / "roundpen"
-DOCUMENTS = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "kernel" / "README.md", *DOCS.rglob("*.md")])
 
 MESSAGE_SOURCES = sorted(
     [
