@@ -4,7 +4,7 @@
 # missing, and does nothing when nothing is.
 
 PYTEST := .venv/bin/pytest
-SOURCES = $(wildcard src tests pen hatch_build.py)
+SOURCES = $(wildcard src tests pen scripts hatch_build.py)
 
 .PHONY: help demo test test-quick test-long series lint bench fuzz clean
 
@@ -58,10 +58,12 @@ lint:
 	.venv/bin/ruff format --check $(SOURCES)
 	.venv/bin/mypy
 
+# BENCH: options of the verb, as in `make bench BENCH='--runs 1'`.
+BENCH =
 bench:
 	@scripts/setup lab kernel proof
-	@.venv/bin/roundpen bench
-	@.venv/bin/roundpen bench --checker
+	@.venv/bin/roundpen bench $(BENCH)
+	@.venv/bin/roundpen bench --checker $(BENCH)
 
 # atheris has no wheel for some hosts, hence a group of its own.
 FUZZ_SECONDS = 300
