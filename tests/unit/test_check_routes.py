@@ -93,7 +93,7 @@ def test_firmware_that_keeps_the_contract() -> None:
         (psci(), "PSCI_PRESENT"),
         (each_cpu(spin(), enable_method=...), "NOT_SPIN_TABLE"),
         (changed(spin(), "cpus/cpu@2", cpu_release_addr=...), "RELEASE_WORD_BAD"),
-        (changed(spin(), "cpus/cpu@2", reg=[0, 2]), "CELLS_BAD"),
+        (changed(spin(), "cpus", **{"#address-cells": 3}), "CELLS_BAD"),
         (changed(spin(), "cpus/cpu@2", reg=1), "DUPLICATE_CPU"),
         (spin(layout.SLOT_MAX + 1), "TOO_MANY_CPUS"),
         (changed(spin(), "/", compatible=["apple,j274", "apple,t8103"]), "E2H_FIXED"),

@@ -80,7 +80,10 @@ PAIRS: dict[str, tuple[Sample, Sample]] = {
     "RP010": (spin(), changed(spin(), "cpus/cpu@2", reg=0x200)),
     "RP011": (spin(), changed(spin(), "cpus/cpu@2", reg=0x8000_0002)),
     "RP012": (spin(), changed(spin(), "cpus/cpu@2", reg=1)),
-    "RP013": (spin(), changed(spin(), "cpus/cpu@2", reg=[0, 2])),
+    "RP013": (
+        changed(spin(), "cpus/cpu@2", reg=[2, 0]),
+        changed(spin(), "cpus/cpu@2", reg=b"\0\2"),
+    ),
     "RP014": (spin(layout.SLOT_MAX), spin(TOO_MANY)),
     "RP015": (
         changed(spin(), "cpus", cpu_map=MAP),

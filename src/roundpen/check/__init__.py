@@ -5,7 +5,20 @@
 `routes(board)` the ways to kexec, best first. docs/api.md shows them at work.
 """
 
-from roundpen.check.board import Address, Board, Cpu, Gic, Kind, Psci, Range, Reserved, Trouble
+from roundpen.check.board import (
+    Address,
+    Board,
+    BootEvidence,
+    Cpu,
+    Excluded,
+    Gic,
+    Kind,
+    Psci,
+    Range,
+    ReleaseState,
+    Reserved,
+    Trouble,
+)
 from roundpen.check.files import read_board
 from roundpen.check.findings import Finding, Rule, Severity, check, find_rule, rules
 from roundpen.check.run import Checked, check_board, check_file, check_files
@@ -16,13 +29,16 @@ from roundpen.check.ways import Route, State, routes
 __all__ = [
     "Address",
     "Board",
+    "BootEvidence",
     "Checked",
     "Cpu",
+    "Excluded",
     "Finding",
     "Gic",
     "Kind",
     "Psci",
     "Range",
+    "ReleaseState",
     "Reserved",
     "Rule",
     "Route",

@@ -49,37 +49,100 @@ class Address(NamedTuple):
 
     @property
     def value(self) -> int | None:
-        """The address; None when the property is not 8 bytes long."""
-        return int.from_bytes(self.raw, "big") if len(self.raw) == 8 else None
+        """The address: the first 8 bytes, as Linux reads it; None when there are fewer."""
+        return int.from_bytes(self.raw[:WORD_SIZE], "big") if len(self.raw) >= WORD_SIZE else None
+
+
+class ReleaseState(Enum):
+    """What a CPU's cpu-release-addr is: three ways to have none that can be used, and one."""
+
+    ABSENT = "absent"
+    """No such property; a loader often adds it. Linux never makes the CPU possible."""
+    MALFORMED = "malformed"
+    """Shorter than 8 bytes. Linux never makes the CPU possible."""
+    ZERO = "zero"
+    """A loader often fills it in. To Linux the CPU is possible, and never present."""
+    USABLE = "usable"
+    """An address. Linux writes to it, wherever it is and however it is aligned."""
+
+
+class Excluded(Enum):
+    """Why Linux never makes a CPU possible (docs/reading.md)."""
+
+    FAILED = "its status is fail"
+    NO_ID = "reg is missing, or shorter than one address"
+    STRAY_BITS = "its id has bits outside of the affinity fields of MPIDR_EL1"
+    DUPLICATE = "an earlier CPU has the same id"
+    BOOT_CPU_MISSING = "the boot CPU is not in the tree, so Linux enables no other"
+    NOT_FOUND = "its id has more than two cells, by which Linux does not find its node"
+    NO_METHOD = "it has no enable-method"
+    UNKNOWN_METHOD = "its enable-method is none that Linux knows"
+    NO_WORD = "it has no cpu-release-addr"
+    SHORT_WORD = "its cpu-release-addr is shorter than 8 bytes"
+
+
+class BootEvidence(Enum):
+    """How it is known which CPU the boot CPU is. Linux asks MPIDR_EL1; a file has none."""
+
+    TOLD = "the running system says so"
+    ALONE = "no other CPU can be it"
+    METHOD = "it alone has another enable-method than the others, or none"
+    HEADER = "boot_cpuid_phys in the tree's header names it"
+    ASSUMED = "nothing says so: it has the id 0, or comes first"
+    MISSING = "no CPU node can be the boot CPU"
 
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """One node of /cpus that Linux takes for a CPU.
+    """One node of /cpus that Linux takes for a CPU, with what Linux reads for it.
 
-    `id_cells` is `#address-cells` of /cpus; `hwid` is `reg`, None when that is not that long.
-    `method` counts from /cpus when `method_inherited`. `method` None: neither has one.
+    `hwid` is its id, from the first cells of `reg`; None when Linux can read none. `number` is
+    the logical CPU number that Linux gives it: counted in the tree's order, the boot CPU is 0, and
+    CPUs that are left out for their id use up a number as well; None when it has none.
+    `method` None: the node has none. `inherited` is then what /cpus says, which Linux ignores.
+    `excluded`: why Linux never makes it possible; None for the boot CPU and for those that it does.
     """
 
     path: str
     unit: str | None
     hwid: int | None
     method: str | None
-    method_inherited: bool
+    inherited: str | None
     release: Address | None
     returns_to: Address | None
     status: str | None
+    failed: bool
+    """Is it marked as failed ("fail" or "fail-..."), so that Linux leaves it out (since 5.18)?"""
     is_boot: bool
+    number: int | None
+    excluded: Excluded | None
+    read_at: str
+    """The path of the node that Linux takes method and release address from: another than `path`
+    only when that one, earlier in the tree, has this CPU's id further on in its reg."""
+
+    @property
+    def possible(self) -> bool:
+        """Does Linux count it (cpu_possible_mask), which is what kexec's answer depends on?"""
+        return self.is_boot or self.excluded is None
+
+    @property
+    def method_inherited(self) -> bool:
+        """Has only /cpus an enable-method for it? Linux on arm64 does not look there."""
+        return self.method is None and self.inherited is not None
+
+    @property
+    def release_state(self) -> ReleaseState:
+        """Which of the four its cpu-release-addr is."""
+        if self.release is None:
+            return ReleaseState.ABSENT
+        if self.release.value is None:
+            return ReleaseState.MALFORMED
+        return ReleaseState.USABLE if self.release.value else ReleaseState.ZERO
 
     @property
     def spins(self) -> bool:
         """Is it started from a spin-table?"""
         return self.method == "spin-table"
-
-    @property
-    def failed(self) -> bool:
-        """Is it marked as failed, so that Linux leaves it out (since 5.18)?"""
-        return self.status is not None and self.status.startswith("fail")
 
     @property
     def word(self) -> int | None:
@@ -107,14 +170,18 @@ class Psci:
 
     path: str
     compatible: tuple[str, ...]
+    matched: str
+    """The string by which Linux takes it: the first of `compatible` that it knows."""
     method: str | None
+    """As Linux reads it: None when it is missing, empty or has no end."""
     enabled: bool
+    cpu_on: bool
     cpu_off: bool
-    """Has it a function id for CPU_OFF? Only PSCI 0.1 needs one."""
+    """Can Linux call it? PSCI 0.1 needs a function id in the node, later ones do not."""
 
 
 class Gic(NamedTuple):
-    """An interrupt controller: its node, and its generation (2, 3)."""
+    """An interrupt controller: its node, and its generation (2, 3, 5)."""
 
     path: str
     version: int
@@ -147,12 +214,18 @@ class Board:
     size: int = 0
     """Bytes of the DTB."""
     cpus: tuple[Cpu, ...] = ()
+    id_cells: int | None = None
+    """Cells of a CPU's id, as Linux counts them; None without /cpus."""
     cpu_map: tuple[tuple[str, int | None], ...] = ()
     """Each `cpu` of the cpu-map: the path of the map's node; the index in `cpus` or None."""
+    cpu_map_elsewhere: tuple[str, ...] = ()
+    """Paths of the nodes called cpu-map that are not children of /cpus: Linux never finds them."""
+    boot_evidence: BootEvidence = BootEvidence.MISSING
     memory: tuple[Range, ...] = ()
     """RAM that belongs to the OS; empty when the loader is to fill it in."""
     reserved: tuple[Reserved, ...] = ()
     psci: tuple[Psci, ...] = ()
+    """In the tree's order. Linux looks at the first only: see `taken_psci`."""
     gics: tuple[Gic, ...] = ()
     its: tuple[str, ...] = ()
     """Paths of the enabled GICv3 interrupt translation services."""
@@ -166,19 +239,45 @@ class Board:
     """Why Linux ignores all of /reserved-memory; None when it does not."""
 
     @property
+    def boot(self) -> Cpu | None:
+        """The boot CPU, as far as `boot_evidence` goes; None when it is not in the tree."""
+        return next((cpu for cpu in self.cpus if cpu.is_boot), None)
+
+    @property
+    def boot_known(self) -> bool:
+        """Does anything but habit say which CPU the boot CPU is?"""
+        return self.boot_evidence not in (BootEvidence.ASSUMED, BootEvidence.MISSING)
+
+    @property
     def usable(self) -> tuple[Cpu, ...]:
         """The CPUs that the tree does not mark as failed."""
         return tuple(cpu for cpu in self.cpus if not cpu.failed)
 
     @property
+    def possible(self) -> tuple[Cpu, ...]:
+        """The CPUs of the tree that Linux counts: the boot CPU, and those that it may start."""
+        return tuple(cpu for cpu in self.cpus if cpu.possible)
+
+    @property
     def secondaries(self) -> tuple[Cpu, ...]:
-        """The usable CPUs that somebody has to start."""
+        """The usable CPUs that somebody has to start: for what the tree *should* say of them."""
         return tuple(cpu for cpu in self.usable if not cpu.is_boot)
 
     @property
+    def possible_secondaries(self) -> tuple[Cpu, ...]:
+        """The secondaries that Linux counts: for what Linux will do."""
+        return tuple(cpu for cpu in self.secondaries if cpu.possible)
+
+    @property
     def spinning(self) -> tuple[Cpu, ...]:
-        """The secondaries that are started from a spin-table."""
-        return tuple(cpu for cpu in self.secondaries if cpu.spins)
+        """The secondaries of a spin-table, those included that lack only a release address."""
+        lacking = (None, Excluded.NO_WORD, Excluded.SHORT_WORD)
+        return tuple(cpu for cpu in self.secondaries if cpu.spins and cpu.excluded in lacking)
+
+    @property
+    def taken_psci(self) -> Psci | None:
+        """The PSCI node that Linux takes: the first of the tree, if that one is enabled."""
+        return self.psci[0] if self.psci and self.psci[0].enabled else None
 
     def in_ram(self, wanted: Range) -> bool | None:
         """Is all of `wanted` in RAM? None when the tree does not say what is RAM."""

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """From a device tree to a Board: what the tree says, judged by nobody yet.
 
-What counts as a CPU, as RAM and as reserved is what Linux takes for it (drivers/of/fdt.c,
-drivers/of/base.c, arch/arm64/kernel/smp.c), because Linux's view is what kexec depends on.
+How Linux reads each part is in reading.py, because Linux's view is what kexec depends on.
 """
 
 from __future__ import annotations
@@ -10,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from roundpen.check import reading
 from roundpen.check.board import (
     BLOCK,
     Address,
     Board,
+    BootEvidence,
     Cpu,
     Gic,
     Kind,
@@ -26,8 +27,8 @@ from roundpen.contract import layout
 from roundpen.devicetree import Node, Outline
 from roundpen.errors import UserError
 
-_PSCI = ("arm,psci", "arm,psci-0.2", "arm,psci-1.0")
 _GICS = {
+    "arm,gic-v5": 5,
     "arm,gic-v3": 3,
     "arm,gic-400": 2,
     "arm,cortex-a15-gic": 2,
@@ -37,9 +38,8 @@ _GICS = {
     "qcom,msm-qgic2": 2,
 }
 _ITS = "arm,gic-v3-its"
-_OF_INTEREST = re.compile(rb"psci|gic")
+_OF_INTEREST = re.compile(rb"psci|gic", re.IGNORECASE)
 """In the `compatible` of all that is in the tables above."""
-_ENABLED = (None, "ok", "okay")
 _TOP = 1 << 64
 CPUS_MAX = 4096
 """The most that an arm64 kernel can be configured for (NR_CPUS)."""
@@ -48,22 +48,25 @@ RESERVED_MAX = 4096
 _MAP_NODE = re.compile(r"(socket|cluster|core|thread)\d+\Z")
 
 
-def survey(outline: Outline) -> Board:
-    """What `outline` says.
+def survey(outline: Outline, boot_id: int | None = None) -> Board:
+    """What `outline` says. `boot_id`: MPIDR_EL1 of the boot CPU (affinity), where it is known.
 
     Raises UserError when the tree is damaged.
     """
     troubles: list[Trouble] = []
     root, chosen = outline.root, outline.node("/chosen")
-    cpus, cpu_map = _cpus(outline, troubles)
+    above = reading.cpus_node(root)
+    cells = None if above is None else reading.cells_below(above, "#address-cells")
+    cpus, evidence = _cpus(outline, boot_id, troubles)
+    cpu_map, elsewhere = _cpu_maps(outline)
     psci, gics, its = _by_compatible(outline)
-    parent = outline.node("/reserved-memory")
-    reserved = tuple(_reserved(outline, parent, troubles))
+    parent = reading.flat_child(root, "reserved-memory")
+    ignored = reading.why_reservations_ignored(root, parent) if parent else None
+    reserved = tuple(_reserved(outline, None if ignored else parent, troubles))
     if len(reserved) > RESERVED_MAX:
         raise UserError(
             f"{outline.name}: {len(reserved)} reserved ranges; at most {RESERVED_MAX} are read"
         )
-    ignored = _why_ignored(root, parent) if parent else None
     return Board(
         name=outline.name,
         kind=_kind(outline),
@@ -71,9 +74,12 @@ def survey(outline: Outline) -> Board:
         compatible=root.strings("compatible"),
         size=outline.size,
         cpus=cpus,
+        id_cells=cells,
         cpu_map=cpu_map,
+        cpu_map_elsewhere=elsewhere,
+        boot_evidence=evidence,
         memory=tuple(_memory(root, troubles)),
-        reserved=tuple(entry for entry in reserved if entry.path == BLOCK or not ignored),
+        reserved=reserved,
         psci=psci,
         gics=gics,
         its=its,
@@ -87,7 +93,7 @@ def survey(outline: Outline) -> Board:
 
 def _kind(outline: Outline) -> Kind:
     """An overlay that nobody has merged has fragments and no /cpus (dtc's format 1)."""
-    if outline.node("/cpus") is not None:
+    if reading.cpus_node(outline.root) is not None:
         return Kind.BOARD
     fragments = any(
         node.child("__overlay__") is not None
@@ -97,39 +103,7 @@ def _kind(outline: Outline) -> Kind:
     return Kind.OVERLAY if fragments else Kind.BOARD
 
 
-# --- cells -------------------------------------------------------------------------------
-
-
-def _cells(node: Node, name: str, otherwise: int) -> int | None:
-    """A count of cells; None when the property is not one cell."""
-    value = node.get(name)
-    if value is None:
-        return otherwise
-    return int.from_bytes(value, "big") if len(value) == 4 else None
-
-
-def _bus(node: Node) -> tuple[int, int] | None:
-    """Cells of addresses and sizes below `node`; None unless both are 1 or 2.
-
-    Defaults: Devicetree Specification 0.4, 2.3.5.
-    """
-    address, size = _cells(node, "#address-cells", 2), _cells(node, "#size-cells", 1)
-    return (address, size) if address in (1, 2) and size in (1, 2) else None
-
-
-def _ranges(node: Node, bus: tuple[int, int]) -> Iterator[Range] | None:
-    """The ranges of `reg`, empty ones left out; None when it is not whole entries."""
-    reg = node.get("reg") or b""
-    address, entry = 4 * bus[0], 4 * (bus[0] + bus[1])
-    if len(reg) % entry:
-        return None
-    found = []
-    for at in range(0, len(reg), entry):
-        start = int.from_bytes(reg[at : at + address], "big")
-        size = int.from_bytes(reg[at + address : at + entry], "big")
-        if size:
-            found.append(Range(start, min(start + size, _TOP)))
-    return iter(found)
+# --- memory ------------------------------------------------------------------------------
 
 
 def _bad_reg(node: Node) -> Trouble:
@@ -137,68 +111,44 @@ def _bad_reg(node: Node) -> Trouble:
     return Trouble(node.path, "reg", f"{length} bytes", "whole entries of address and size")
 
 
-def _bad_cells(node: Node) -> Trouble:
+def _bad_cells(root: Node) -> Trouble:
     found = ", ".join(
-        f"{name} = {_cells(node, name, otherwise)}"
-        for name, otherwise in (("#address-cells", 2), ("#size-cells", 1))
+        f"{name} = {reading.cells_below(root, name)}" for name in ("#address-cells", "#size-cells")
     )
-    return Trouble(node.path, "#address-cells", found, "1 or 2 of each")
-
-
-# --- memory ------------------------------------------------------------------------------
+    return Trouble(root.path, "#address-cells", found, "1 or 2 of each")
 
 
 def _memory(root: Node, troubles: list[Trouble]) -> Iterator[Range]:
-    """RAM: children of the root with device_type "memory" that are not disabled.
-
-    `secure-status` is for the secure world: what it alone has is disabled for us.
-    """
-    bus = _bus(root)
-    if bus is None:
+    """RAM. What a node has behind its last whole entry is a trouble, but Linux reads the others."""
+    cells = reading.root_cells(root)
+    if cells is None:
         troubles.append(_bad_cells(root))
         return
     for node in root.children:
-        if node.text("device_type") != "memory" or node.text("status") not in _ENABLED:
-            continue
-        found = _ranges(node, bus)
-        if found is None:
-            troubles.append(_bad_reg(node))
-        else:
-            yield from found
-
-
-def _why_ignored(root: Node, parent: Node) -> str | None:
-    """Why Linux takes nothing from /reserved-memory (fdt.c, __reserved_mem_check_root)."""
-    if parent.get("ranges") is None:
-        return "it has no ranges property"
-    for name in ("#address-cells", "#size-cells"):
-        here, there = parent.get(name), root.get(name)
-        if here is None:
-            return f"it has no {name}"
-        if there is not None and here != there:
-            return f"its {name} is not that of the root"
-    return None
+        if reading.is_memory(node):
+            value = node.get(reading.memory_property(node)) or b""
+            if len(value) % (4 * sum(cells)):
+                troubles.append(_bad_reg(node))
+            yield from reading.ranges(value, cells)
 
 
 def _reserved(outline: Outline, parent: Node | None, troubles: list[Trouble]) -> Iterator[Reserved]:
+    """The header's block, then the children of /reserved-memory. Half an entry voids the node."""
     for entry in outline.reservations():
         span = Range(entry.address, min(entry.address + entry.size, _TOP))
         yield Reserved(BLOCK, span, no_map=False)
-    if parent is None:
-        return
-    bus = _bus(parent)
-    if bus is None:
-        troubles.append(_bad_cells(parent))
+    cells = reading.root_cells(outline.root)
+    if parent is None or cells is None:
         return
     for node in parent.children:
-        if node.text("status") not in _ENABLED:
+        if not reading.is_available(node):
             continue
-        found = _ranges(node, bus)
-        if found is None:
+        value = node.get("reg") or b""
+        if len(value) % (4 * sum(cells)):
             troubles.append(_bad_reg(node))
             continue
         no_map = node.get("no-map") is not None
-        for span in found:
+        for span in reading.ranges(value, cells):
             yield Reserved(node.path, span, no_map)
 
 
@@ -206,50 +156,65 @@ def _reserved(outline: Outline, parent: Node | None, troubles: list[Trouble]) ->
 
 
 def _cpus(
-    outline: Outline, troubles: list[Trouble]
-) -> tuple[tuple[Cpu, ...], tuple[tuple[str, int | None], ...]]:
-    parent = outline.node("/cpus")
+    outline: Outline, boot_id: int | None, troubles: list[Trouble]
+) -> tuple[tuple[Cpu, ...], BootEvidence]:
+    parent = reading.cpus_node(outline.root)
     if parent is None:
-        return (), ()
-    cells = _cells(parent, "#address-cells", 2)
-    nodes = [node for node in parent.children if _is_cpu(node)]
+        return (), BootEvidence.MISSING
+    cells = reading.cells_below(parent, "#address-cells")
+    nodes = [node for node in parent.children if reading.is_cpu(node)]
     if len(nodes) > CPUS_MAX:
         raise UserError(f"{outline.name}: {len(nodes)} CPUs; at most {CPUS_MAX} are read")
-    if nodes and cells not in (1, 2):
+    if nodes and not 1 <= cells <= reading.CELLS_MAX:
         troubles.append(Trouble(parent.path, "#address-cells", f"{cells}", "1 or 2"))
-    ids = [_hwid(node, cells or 0) for node in nodes]
-    boot = ids.index(outline.boot_cpu) if outline.boot_cpu in ids else 0
-    inherited = parent.text("enable-method")
-    found = tuple(
-        _cpu(node, ids[index], inherited, index == boot) for index, node in enumerate(nodes)
-    )
-    return found, tuple(_cpu_map(parent, nodes))
+    found = _candidates(nodes, cells)
+    boot, evidence = reading.boot_cpu(found, outline.boot_cpu, boot_id)
+    inherited = reading.first_string(parent, "enable-method")
+    cpus = [
+        _cpu(nodes[index], found, index, place, inherited)
+        for index, place in enumerate(reading.places(found, cells, boot))
+    ]
+    return tuple(cpus), evidence
 
 
-def _is_cpu(node: Node) -> bool:
-    """As for_each_of_cpu_node() sees it: by device_type, or by the name before the "@"."""
-    return node.text("device_type") == "cpu" or node.name.partition("@")[0] == "cpu"
+def _candidates(nodes: list[Node], cells: int) -> list[reading.Candidate]:
+    ids = [reading.cpu_id(node, cells) for node in nodes]
+    wanted = set(ids)
+    return [
+        reading.Candidate(
+            path=node.path,
+            hwid=hwid,
+            failed=reading.is_failed(node),
+            method=reading.first_string(node, "enable-method"),
+            release=reading.release_address(node),
+            ids=tuple(number for number in reading.cpu_ids(node, cells) if number in wanted),
+        )
+        for node, hwid in zip(nodes, ids, strict=True)
+    ]
 
 
-def _hwid(node: Node, cells: int) -> int | None:
-    reg = node.get("reg")
-    if reg is None or cells not in (1, 2) or len(reg) != 4 * cells:
-        return None
-    return int.from_bytes(reg, "big")
-
-
-def _cpu(node: Node, hwid: int | None, inherited: str | None, is_boot: bool) -> Cpu:
-    own = node.text("enable-method")
+def _cpu(
+    node: Node,
+    candidates: list[reading.Candidate],
+    index: int,
+    place: reading.Place,
+    inherited: str | None,
+) -> Cpu:
+    own, source = candidates[index], candidates[place.read_at]
     return Cpu(
         path=node.path,
         unit=node.name.partition("@")[2] or None,
-        hwid=hwid,
-        method=own or inherited,
-        method_inherited=own is None and inherited is not None,
-        release=_address(node, "cpu-release-addr"),
+        hwid=own.hwid,
+        method=source.method,
+        inherited=inherited if source.method is None else None,
+        release=source.release,
         returns_to=_address(node, "cpu-return-addr"),
         status=node.text("status"),
-        is_boot=is_boot,
+        failed=own.failed,
+        is_boot=place.number == 0,
+        number=place.number,
+        excluded=place.excluded,
+        read_at=source.path,
     )
 
 
@@ -258,7 +223,25 @@ def _address(node: Node, name: str) -> Address | None:
     return None if value is None else Address(value)
 
 
-def _cpu_map(parent: Node, nodes: list[Node]) -> Iterator[tuple[str, int | None]]:
+def _cpu_maps(
+    outline: Outline,
+) -> tuple[tuple[tuple[str, int | None], ...], tuple[str, ...]]:
+    """What Linux reads of the cpu-map, and where there are others that it does not find."""
+    parent = reading.cpus_node(outline.root)
+    below = parent.children if parent is not None else []
+    top = next((node for node in below if _is_map(node)), None)
+    nodes = [node for node in below if reading.is_cpu(node)]
+    found = tuple(_cpu_map(top, nodes)) if top is not None else ()
+    places = {node.index for node in below}
+    others = (node for node in outline.named("cpu-map") if node.index not in places)
+    return found, tuple(node.path for node in others)
+
+
+def _is_map(node: Node) -> bool:
+    return reading.base_name(node).partition("@")[0] == "cpu-map"
+
+
+def _cpu_map(top: Node, nodes: list[Node]) -> Iterator[tuple[str, int | None]]:
     """Where each leaf of the cpu-map points to.
 
     Phandles are looked up among the CPUs only and never followed further, so that a cycle of
@@ -269,8 +252,7 @@ def _cpu_map(parent: Node, nodes: list[Node]) -> Iterator[tuple[str, int | None]
         handle = node.number("phandle") or node.number("linux,phandle")
         if handle is not None:
             handles.setdefault(handle, index)
-    top = parent.child("cpu-map")
-    pending = [top] if top else []
+    pending = [top]
     while pending:
         node = pending.pop()
         handle = node.number("cpu")
@@ -290,9 +272,11 @@ def _by_compatible(
     its: list[str] = []
     for node in outline.having("compatible", _OF_INTEREST):
         names = node.strings("compatible")
-        enabled = _is_enabled(node)
-        if any(name in _PSCI for name in names):
-            psci.append(_psci(node, names, enabled))
+        enabled = reading.is_available(node)
+        matched = reading.compatible_with(node, reading.PSCI)
+        if matched is not None:
+            if reading.is_seen(node):
+                psci.append(_psci(node, names, matched, enabled))
         elif _ITS in names and enabled:
             its.append(node.path)
         elif enabled:
@@ -300,15 +284,13 @@ def _by_compatible(
     return tuple(psci), tuple(gics), tuple(its)
 
 
-def _is_enabled(node: Node) -> bool:
-    return node.text("status") in _ENABLED
-
-
-def _psci(node: Node, names: tuple[str, ...], enabled: bool) -> Psci:
+def _psci(node: Node, names: tuple[str, ...], matched: str, enabled: bool) -> Psci:
     return Psci(
         path=node.path,
         compatible=names,
-        method=node.text("method"),
+        matched=matched,
+        method=reading.ended_string(node, "method"),
         enabled=enabled,
-        cpu_off=node.number("cpu_off") is not None,
+        cpu_on=reading.psci_function(node, matched, "cpu_on"),
+        cpu_off=reading.psci_function(node, matched, "cpu_off"),
     )

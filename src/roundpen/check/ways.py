@@ -9,12 +9,14 @@ from enum import Enum
 from typing import NamedTuple
 
 from roundpen.check.board import WORD_SIZE, Board, Range
+from roundpen.check.refusing import refusal
 from roundpen.check.rulebook.psci import METHODS
 from roundpen.check.rulebook.psci import node as psci_node
 from roundpen.check.rulebook.release import LINE
 from roundpen.check.rulebook.returning import refusals
 from roundpen.check.system import UNKNOWN, System
 from roundpen.contract import layout
+from roundpen.contract.layout import Refusal
 
 
 class State(Enum):
@@ -111,19 +113,11 @@ def _pen(board: Board) -> Answer | None:
     """What keeps a pen, with either offer, from this board; None when nothing does."""
     if not board.secondaries:
         return Answer(_CLOSED, "not needed: one CPU only")
-    if any(cpu.method == "psci" for cpu in board.secondaries):
-        return Answer(_CLOSED, "the tree says PSCI: the pen steps aside (PSCI_PRESENT)")
-    if not all(cpu.spins for cpu in board.secondaries):
-        return Answer(_CLOSED, "a CPU has no spin-table: the pen steps aside (NOT_SPIN_TABLE)")
-    if len(board.cpus) > layout.SLOT_MAX:
-        return Answer(_CLOSED, f"more than {layout.SLOT_MAX} CPUs (TOO_MANY_CPUS)")
-    if any(cpu.hwid is None for cpu in board.cpus):
-        return Answer(_CLOSED, "a CPU's reg can't be read (CELLS_BAD)")
-    if len({cpu.hwid for cpu in board.cpus}) < len(board.cpus):
-        return Answer(_CLOSED, "two CPUs have one id (DUPLICATE_CPU)")
-    if board.size > layout.TREE_MAX:
-        return Answer(_CLOSED, "the tree is larger than 2 MiB (TREE_BAD)")
-    bad = [cpu for cpu in board.secondaries if cpu.word is None or cpu.word % WORD_SIZE]
+    reason = refusal(board)
+    if reason not in (Refusal.NONE, Refusal.RELEASE_WORD_BAD):
+        text = layout.REFUSAL_TEXT[reason]
+        return Answer(_CLOSED, f"the pen steps aside: {text} ({reason.name})")
+    bad = [cpu for cpu in board.spinning if cpu.word is None or cpu.word % WORD_SIZE]
     if bad and all(cpu.release and cpu.release.value == 0 for cpu in bad):
         return Answer(_DEPENDS, "if the loader fills in the release addresses, which are 0 here")
     if bad:

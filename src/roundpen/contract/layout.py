@@ -106,12 +106,14 @@ class Refusal(IntEnum):
     DUPLICATE_CPU = 14
     OFFER_UNKNOWN = 15
     E2H_FIXED = 16
+    GIC_V5 = 17
+    RESERVATIONS_IGNORED = 18
 
 
 REFUSAL_TEXT: dict[Refusal, str] = {
     Refusal.NONE: "",
     Refusal.ENTRY_LEVEL: "entry level: psci needs an entry at EL2, return at EL2 or EL1",
-    Refusal.NO_SECONDARIES: "no secondaries: the tree names one CPU only",
+    Refusal.NO_SECONDARIES: "no secondaries: the tree names one usable CPU only",
     Refusal.PSCI_PRESENT: "PSCI is already there",
     Refusal.TREE_BAD: "device tree: missing, truncated or damaged",
     Refusal.TREE_FULL: "device tree: no room for the edits within 2 MiB",
@@ -126,6 +128,8 @@ REFUSAL_TEXT: dict[Refusal, str] = {
     Refusal.DUPLICATE_CPU: "two CPU nodes have the same MPIDR",
     Refusal.OFFER_UNKNOWN: "the image asks for an offer that this pen does not have",
     Refusal.E2H_FIXED: "this CPU's EL2 is always in VHE mode (HCR_EL2.E2H reads as one)",
+    Refusal.GIC_V5: "the interrupt controller is a GICv5, which needs settings at EL2",
+    Refusal.RESERVATIONS_IGNORED: "Linux ignores /reserved-memory as this tree has it",
 }
 
 

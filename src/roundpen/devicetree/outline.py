@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import struct
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import NoReturn
@@ -228,6 +229,18 @@ class Outline:
                 _too_old()
             if found[0] is not None and search(found[0]):
                 yield Node(self, index)
+
+    def named(self, name: str) -> Iterator[Node]:
+        """The nodes, in the tree's order, that are called `name`, whatever their unit address."""
+        begin = struct.pack(">I", 1) + name.encode()  # FDT_BEGIN_NODE
+        start = int(libfdt.fdt_off_dt_struct(self._fdt))
+        at = self._fdt.find(begin, start)
+        while at >= 0:
+            index = bisect_left(self._offsets, at - start)
+            found = self._offsets[index : index + 1] == [at - start]
+            if found and self.name_of(index).partition("@")[0] == name:
+                yield Node(self, index)
+            at = self._fdt.find(begin, at + 1)
 
     def node(self, path: str) -> Node | None:
         """The node at `path`, names written out in full; None when there is none."""

@@ -44,7 +44,7 @@ def no_cpus(case: Case) -> Iterator[Hit]:
 def no_method(case: Case) -> Iterator[Hit]:
     """A secondary has no enable-method, nor has /cpus."""
     board = case.board
-    without = [cpu for cpu in board.secondaries if cpu.method is None]
+    without = [cpu for cpu in board.secondaries if cpu.method is None and not cpu.method_inherited]
     if not without:
         return
     promised = any(node.enabled for node in board.psci)
@@ -107,7 +107,7 @@ def mixed_methods(case: Case) -> Iterator[Hit]:
     "enable-method in /cpus only",
     why="The Devicetree Specification lets /cpus say it for all CPUs, and 32-bit Arm trees do. "
     "Linux on arm64 looks into each CPU's node only, so it starts none of them.",
-    do="Put the property into each CPU's node. The pen does.",
+    do="Put the property into each CPU's node. The pen leaves it to you, and steps aside.",
     source="Linux, arch/arm64/kernel/cpu_ops.c: cpu_read_enable_method()",
 )
 def inherited_method(case: Case) -> Iterator[Hit]:
@@ -117,7 +117,7 @@ def inherited_method(case: Case) -> Iterator[Hit]:
         yield Hit(
             "/cpus",
             "enable-method",
-            f'"{heirs[0].method}" for {of(heirs, case.board.usable)}',
+            f'"{heirs[0].inherited}" for {of(heirs, case.board.usable)}',
             "the property in each CPU's node",
             "copy it into the CPUs' nodes",
         )
@@ -202,19 +202,20 @@ def duplicate_ids(case: Case) -> Iterator[Hit]:
     "RP013",
     Severity.ERROR,
     "a CPU without a usable reg",
-    why="Linux leaves the CPU out, and the pen steps aside (CELLS_BAD).",
-    do="Give reg as many cells as #address-cells of /cpus says: 1 or 2.",
+    why="Linux leaves the CPU out, and so does the pen.",
+    do="Give reg as many cells as #address-cells of /cpus says: 1 or 2. Without it there, that of "
+    "the root counts, and 1 without both.",
     source="Linux, arch/arm64/kernel/smp.c: of_get_cpu_hwid(); "
     "Linux, Documentation/devicetree/bindings/arm/cpus.yaml",
 )
 def unusable_reg(case: Case) -> Iterator[Hit]:
-    """reg is missing, or not as long as the cells of /cpus."""
+    """reg is missing, or shorter than the cells of /cpus say."""
     for cpu in case.board.cpus:
         if cpu.hwid is None:
             yield Hit(
                 cpu.path,
                 "reg",
-                "missing, or not one address long",
+                "missing, or shorter than one address",
                 "the CPU's id, in the cells that /cpus says",
                 "correct reg or #address-cells",
             )

@@ -13,8 +13,8 @@ METHODS = ("smc", "hvc")
 
 
 def node(board: Board) -> Psci | None:
-    """The PSCI node that Linux takes: the first that is enabled."""
-    return next((found for found in board.psci if found.enabled), None)
+    """The PSCI node that Linux takes: the first of the tree, if that one is enabled."""
+    return board.taken_psci
 
 
 @rule(
@@ -116,9 +116,9 @@ def wrong_level(case: Case) -> Iterator[Hit]:
     "Linux, drivers/firmware/psci/psci.c: psci_0_1_init()",
 )
 def no_cpu_off(case: Case) -> Iterator[Hit]:
-    """The node is compatible with PSCI 0.1 only and has no cpu_off."""
+    """Linux takes the node for PSCI 0.1, and it has no cpu_off."""
     found = node(case.board)
-    if found and not {"arm,psci-0.2", "arm,psci-1.0"} & set(found.compatible) and not found.cpu_off:
+    if found and not found.cpu_off:
         yield Hit(found.path, "cpu_off", "none", "a function id", "use newer firmware")
 
 

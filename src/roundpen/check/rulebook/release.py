@@ -48,14 +48,14 @@ def missing(case: Case) -> Iterator[Hit]:
 @rule(
     "RP021",
     Severity.ERROR,
-    "a release address that is not 64 bits long",
+    "a release address that is shorter than 64 bits",
     why="The property is a u64 whatever #address-cells says. Linux reads nothing from a shorter "
     "one and does not start the CPU.",
     do="Write it with two cells, or as /bits/ 64.",
     source="Devicetree Specification 0.4, 3.8.1",
 )
 def wrong_length(case: Case) -> Iterator[Hit]:
-    """cpu-release-addr has another length than 8 bytes."""
+    """cpu-release-addr has less than 8 bytes. Of more, Linux takes the first 8."""
     for cpu in case.board.spinning:
         if cpu.release is not None and cpu.release.value is None:
             found = f"{len(cpu.release.raw)} bytes"
