@@ -10,7 +10,7 @@ from tests.unit.test_contract_doc import CLAUSE, clauses, patches, subject
 from tests.unit.test_docs import DOCS
 
 DOCUMENT = DOCS / "upstream.md"
-LINE = "6.1"
+LINE = "6.12"
 """The line of which the letter gives the diffstat."""
 WIDTH = 75
 """Columns of the letter, as in a kernel commit message."""

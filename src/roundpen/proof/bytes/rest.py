@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a kernel leaves in a CPU, and what must be gone of it when the CPU is parked. Pure.
 
-The clauses: docs/contract.md, Return, what firmware does at the return entry; for `psci` also
-pen/resident/rest.S.
+The clauses: docs/contract.md, F3 and F4; for `psci` also pen/resident/rest.S.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ What covers it: a step is one access to a shared word, a WFE, a SEV, or a choice
 outside of the pen. Instructions in between touch nothing that another CPU can see (`engine`
 holds them to that), so running them together with the step before them loses no interleaving.
 No bound on the number of steps, calls or preemptions: visited states are met again, and the
-search ends when there is no new one. Left out: docs/proof.md.
+search ends when there is no new one. The rest: docs/bytes.md, What it leaves out.
 """
 
 from __future__ import annotations
