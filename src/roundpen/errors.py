@@ -3,7 +3,7 @@
 
 Every message is one sentence or two that name the object, what was found, what was
 expected and what to do. Library code raises these and never exits; `roundpen.cli.main`
-turns them into one line and an exit status.
+turns them into one line and an exit status (`roundpen.cli.exits`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,15 @@ class UserError(RoundpenError):
 
 
 class MachineError(RoundpenError):
-    """The machine's failure: disk, network, a tool that is missing or broke, a guest that died."""
+    """The machine's failure: disk, network, a tool that broke, a guest that died."""
+
+
+class RefusedError(MachineError):
+    """This machine or its kernel won't: something is not installed, not there or not permitted.
+
+    Told from a failure, because it is seen before anything was begun: there is nothing to undo
+    and nothing to look for, only something to install or to allow.
+    """
 
 
 def reason_of(error: OSError) -> str:

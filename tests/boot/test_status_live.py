@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from roundpen.cli.main import EXIT_MACHINE, EXIT_USER
+from roundpen.cli.exits import Exit
 from roundpen.contract.layout import Offer
 from roundpen.errors import MachineError
 from roundpen.lab import emulator, session
@@ -149,13 +149,13 @@ def the_table(wrapped: Answers) -> None:
 
 def others_than_root_are_told_so(wrapped: Answers) -> None:
     told = wrapped.told["nobody"]
-    assert (told.status, told.out) == (EXIT_USER, "")
+    assert (told.status, told.out) == (Exit.REFUSED, "")
     assert only_line(told).startswith("/dev/mem: Permission denied; run as root")
 
 
 def a_kernel_without_the_device(wrapped: Answers) -> None:
     told = wrapped.told["without-device"]
-    assert (told.status, told.out) == (EXIT_MACHINE, "")
+    assert (told.status, told.out) == (Exit.REFUSED, "")
     assert only_line(told).startswith("/dev/mem: cannot map 0x10000 bytes at 0x")
     assert "No such file or directory; a kernel with CONFIG_DEVMEM is needed" in told.err
 
@@ -171,7 +171,7 @@ def why_it_maps_and_copies_word_by_word(wrapped: Answers) -> None:
 def test_without_a_pen() -> None:
     told = ask(PLAIN, AS_IS, 0, {"text": STATUS, "json": (*STATUS, "--json")}).told
     for answer in told.values():
-        assert (answer.status, answer.out) == (EXIT_USER, "")
+        assert (answer.status, answer.out) == (Exit.REFUSED, "")
         assert only_line(answer).startswith("this machine's device tree has no pen (")
 
 

@@ -18,6 +18,7 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 
 from roundpen.check import check_board, check_files, rules
 from roundpen.cli import main as cli
+from roundpen.cli.exits import Exit
 from roundpen.report import check as report
 from tests.unit.check_boards import changed, psci, returnable, spin, u64
 
@@ -125,7 +126,7 @@ def test_ctrl_c_while_many_are_checked(folder: Path) -> None:
             time.sleep(0.005)
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
-    assert (said, process.returncode) == ("roundpen: interrupted\n", cli.EXIT_INTERRUPTED)
+    assert (said, process.returncode) == ("roundpen: interrupted\n", Exit.INTERRUPTED)
 
 
 def test_json_is_what_its_schema_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

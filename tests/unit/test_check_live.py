@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from roundpen.check import System, check, live
-from roundpen.errors import UserError
+from roundpen.errors import RefusedError
 from tests.unit.check_boards import psci, spin
 
 CONFIG = "CONFIG_KEXEC=y\n# CONFIG_KEXEC_FILE is not set\nCONFIG_HOTPLUG_CPU=y\n"
@@ -98,7 +98,7 @@ def test_a_list_that_is_none(root: Path, text: str) -> None:
 
 
 def test_a_machine_without_a_tree(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="this machine has no device tree"):
+    with pytest.raises(RefusedError, match="this machine has no device tree"):
         live.read(tmp_path)
 
 

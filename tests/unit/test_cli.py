@@ -12,6 +12,7 @@ import pytest
 
 from roundpen.cli import main as cli
 from roundpen.cli import status
+from roundpen.cli.exits import Exit
 from roundpen.image import wrap
 from tests.unit import samples
 
@@ -61,7 +62,7 @@ def test_an_existing_result_is_replaced_but_never_the_kernel(
     out.write_bytes(b"old")
     assert run("wrap", kernel, "-o", out) == 0
     capsys.readouterr()
-    assert run("wrap", kernel, "-o", kernel) == cli.EXIT_USER
+    assert run("wrap", kernel, "-o", kernel) == Exit.UNUSABLE
     assert "is the kernel itself" in failed(capsys)
     assert kernel.read_bytes() == before
 
@@ -72,10 +73,10 @@ def test_a_refusal_is_one_line_and_leaves_the_result_alone(
     out = kernel.parent / "out"
     out.write_bytes(b"old")
     kernel.write_bytes(b"\x7fELF" + bytes(100))
-    assert run("wrap", kernel, "-o", out) == cli.EXIT_USER
+    assert run("wrap", kernel, "-o", out) == Exit.UNUSABLE
     assert failed(capsys).startswith(f"{kernel}: an ELF file; ")
     assert out.read_bytes() == b"old"
-    assert run("inspect", kernel.parent / "nothing") == cli.EXIT_USER
+    assert run("inspect", kernel.parent / "nothing") == Exit.UNUSABLE
     assert "No such file" in failed(capsys)
 
 
@@ -89,12 +90,12 @@ def test_status_from_a_dump(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert len(json.loads(capsys.readouterr().out)["cpus"]) == 4
     for content in (b"", b"nothing"):
         dump.write_bytes(content)
-        assert run("status", "--dump", dump) == cli.EXIT_USER
+        assert run("status", "--dump", dump) == Exit.UNUSABLE
         assert str(dump) in failed(capsys)
 
 
 def test_status_on_a_machine_without_a_pen(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("status") == cli.EXIT_USER
+    assert run("status") == Exit.REFUSED
     assert "no pen" in failed(capsys)
 
 
@@ -105,7 +106,7 @@ def test_status_needs_no_decompressor() -> None:
         "from roundpen.cli.main import main; sys.exit(main(['status']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == cli.EXIT_USER
+    assert done.returncode == Exit.REFUSED
     assert done.stderr.startswith("roundpen: error: this machine's device tree has no pen")
 
 
@@ -114,7 +115,7 @@ def test_interruption(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         raise KeyboardInterrupt
 
     monkeypatch.setattr(status, "run", interrupt)
-    assert run("status") == cli.EXIT_INTERRUPTED
+    assert run("status") == Exit.INTERRUPTED
     assert capsys.readouterr().err == "roundpen: interrupted\n"
 
 

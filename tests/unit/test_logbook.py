@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from roundpen.contract import layout
 from roundpen.contract.layout import CpuState, Offer
-from roundpen.errors import UserError
+from roundpen.errors import RefusedError, UserError
 from roundpen.logbook import live
 from roundpen.logbook.find import find
 from roundpen.logbook.parse import parse
@@ -118,11 +118,11 @@ def test_the_region_from_the_tree(tmp_path: Path) -> None:
 
 def test_a_tree_without_a_pen(tmp_path: Path) -> None:
     other = tree(tmp_path, compatible=b"other\0", reg=bytes(16))
-    with pytest.raises(UserError, match="has no pen"):
+    with pytest.raises(RefusedError, match="has no pen"):
         live.region_base(other)
     (tmp_path / "chosen").mkdir()
     (tmp_path / "chosen" / "roundpen,refused").write_bytes(b"a pen is already resident\0")
-    with pytest.raises(UserError, match="stepped aside without a logbook: a pen is already"):
+    with pytest.raises(RefusedError, match="stepped aside without a logbook: a pen is already"):
         live.region_base(other)
 
 
@@ -131,7 +131,7 @@ def test_a_tree_without_a_pen(tmp_path: Path) -> None:
 )
 def test_a_bad_reg_is_refused(tmp_path: Path, reg: bytes, cells: int) -> None:
     bad = tree(tmp_path, compatible=b"roundpen,pen-v1\0", reg=reg, cells=cells)
-    with pytest.raises(UserError, match="device tree, roundpen@1f0000"):
+    with pytest.raises(RefusedError, match="device tree, roundpen@1f0000"):
         live.region_base(bad)
 
 

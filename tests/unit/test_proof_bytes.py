@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ import pytest
 from roundpen.cli import prove_bytes
 from roundpen.contract import layout
 from roundpen.contract.layout import CpuState, Offer
-from roundpen.errors import MachineError, UserError
+from roundpen.errors import UserError
 from roundpen.image.wrap import pen_binary
-from roundpen.proof.bytes import binary, engine, figures, prove, rest, system, words
+from roundpen.proof.bytes import binary, figures, prove, rest, system, words
 from roundpen.proof.bytes.monitor import PROPERTIES, Broken, Monitor
 from roundpen.proof.bytes.node import CPU_ON, Call, Event, Kind, Node
 from roundpen.proof.bytes.scenarios import scenarios
@@ -147,12 +146,6 @@ def test_documents_have_the_properties_and_scenarios() -> None:
         for one in scenarios(deep=True)
     ]
     assert columns(rows, 0, 1, 2) == expected
-
-
-def test_without_unicorn_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "unicorn", None)
-    with pytest.raises(MachineError, match=r"Unicorn is not installed.*roundpen\[prove\]"):
-        engine.Engine(prove.shipped(), words.region(2, Offer.PSCI))
 
 
 def test_an_unknown_scenario() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from roundpen.cli import main as cli
+from roundpen.cli.exits import Exit
 from roundpen.lab.bench.proof import curve_figures, whole_figures
 from roundpen.proof import catalogue, pan, prove
 from roundpen.proof.bench import Cost
@@ -63,7 +64,7 @@ def test_without_spin_it_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    assert cli.main(["prove", "--mutant", "S3-no-dsb"]) == cli.EXIT_MACHINE
+    assert cli.main(["prove", "--mutant", "S3-no-dsb"]) == Exit.REFUSED
     error = capsys.readouterr().err
     assert "needs spin" in error
     assert "apt-get install spin" in error
@@ -71,7 +72,7 @@ def test_without_spin_it_says_so(
 
 @pytest.mark.parametrize("argv", [["--mutant", "nonsense"], ["--svg", "x.svg"]])
 def test_mistakes_are_explained(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["prove", *argv]) == cli.EXIT_USER
+    assert cli.main(["prove", *argv]) == Exit.UNUSABLE
     assert "roundpen prove --list" in capsys.readouterr().err or "--svg" in argv
 
 

@@ -22,7 +22,7 @@ from roundpen.check.survey import survey
 from roundpen.check.system import System
 from roundpen.contract.layout import CpuState
 from roundpen.devicetree import Outline
-from roundpen.errors import MachineError, RoundpenError, UserError
+from roundpen.errors import MachineError, RefusedError, RoundpenError, UserError
 
 _SMALL = 1 << 16
 _CONFIG_MAX = 4 << 20
@@ -88,7 +88,7 @@ def _tree(root: Path) -> tuple[Outline, bool]:
     except UserError as error:
         folder = root / "proc/device-tree"
         if not folder.is_dir():
-            raise UserError(
+            raise RefusedError(
                 f"this machine has no device tree ({error.message})",
                 remedy="--live is for arm64 machines that boot with one; give a DTB instead",
             ) from error
@@ -101,14 +101,14 @@ def _from_folder(folder: Path) -> bytes:
     try:
         done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
     except FileNotFoundError as error:
-        raise MachineError(
+        raise RefusedError(
             "dtc is not installed, and /sys/firmware/fdt can't be read",
             remedy="run as root, or install device-tree-compiler",
         ) from error
     except subprocess.TimeoutExpired as error:
         raise MachineError(f"{folder}: dtc took more than {_SECONDS} s") from error
     if done.returncode:
-        raise MachineError(f"{folder}: dtc can't read it", remedy="run as root")
+        raise RefusedError(f"{folder}: dtc can't read it", remedy="run as root")
     return done.stdout
 
 

@@ -14,7 +14,7 @@ from roundpen.check.files import printable, read_board
 from roundpen.check.findings import Finding, Severity, check
 from roundpen.check.system import UNKNOWN, System
 from roundpen.check.ways import Route, routes
-from roundpen.errors import RoundpenError
+from roundpen.errors import RefusedError, RoundpenError
 
 _WORTH_IT = 512
 """Trees below which starting processes takes longer than checking."""
@@ -43,9 +43,14 @@ def check_board(board: Board, system: System = UNKNOWN) -> Checked:
 
 
 def check_file(path: Path, system: System = UNKNOWN) -> Checked:
-    """As `check_board`; what keeps the file from being read is in the result."""
+    """As `check_board`; what keeps the file from being read is in the result.
+
+    Raises RefusedError when this machine lacks what would read any.
+    """
     try:
         board = read_board(path)
+    except RefusedError:
+        raise
     except RoundpenError as error:
         return Checked(printable(path), None, unreadable=str(error))
     return check_board(board, system)

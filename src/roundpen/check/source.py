@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from roundpen.devicetree.outline import SIZE_MAX
-from roundpen.errors import MachineError, UserError, reason_of
+from roundpen.errors import RefusedError, UserError, reason_of
 
 SECONDS = 20
 _MEMORY = 1 << 30
@@ -33,7 +33,7 @@ def compile_source(source: bytes, path: Path) -> bytes:
             preexec_fn=_limit,
         )
     except FileNotFoundError as error:
-        raise MachineError(
+        raise RefusedError(
             f"dtc is not installed: {reason_of(error)}",
             remedy="install device-tree-compiler, or give a DTB",
         ) from error

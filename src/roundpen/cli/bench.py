@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from roundpen.cli.exits import Exit
 from roundpen.cli.progress import progress
 from roundpen.errors import UserError
 
@@ -55,4 +56,4 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.write(report.headline(found) + "\n")
     sys.stdout.flush()
     Console().print(report.table(found))
-    return 0 if found.met else 1
+    return Exit.DONE if found.met else Exit.FOUND

@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roundpen.errors import MachineError, UserError
+from roundpen.cli.exits import Exit
+from roundpen.errors import UserError
 
 if TYPE_CHECKING:
     from roundpen.check import Checked
+    from roundpen.report.check import Summary
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,11 +48,6 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Check, print, and say how it went."""
-    if importlib.util.find_spec("libfdt") is None:
-        raise MachineError(
-            "the Python module libfdt is not installed, which reads device trees",
-            remedy="pip install 'roundpen[check]'",
-        )
     from roundpen.report import check as report
 
     if args.rules or args.explain:
@@ -59,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
         lines = report.explanation(find_rule(args.explain)) if args.explain else None
         _print(lines or report.rule_list(rules()))
-        return 0
+        return Exit.DONE
     if bool(args.paths) == args.live:
         raise UserError("give one or more of BOARD, or --live", remedy="see --help")
     return _live(args) if args.live else _paths(args)
@@ -109,7 +105,7 @@ def _show(results: Iterator[Checked], args: argparse.Namespace, *, many: bool) -
             check_sarif.document(every, rules()) if args.sarif else check_json.document(every)
         )
         _print([document])
-        return summary.status
+        return _status(summary)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     for checked in results:
         summary.add(checked)
@@ -121,7 +117,13 @@ def _show(results: Iterator[Checked], args: argparse.Namespace, *, many: bool) -
             _print(report.full(checked, colour=colour))
     if many:
         _print(["", *summary.lines(rules())])
-    return summary.status
+    return _status(summary)
+
+
+def _status(summary: Summary) -> Exit:
+    if summary.unreadable:
+        return Exit.UNUSABLE
+    return Exit.DONE if summary.all_clean else Exit.FOUND
 
 
 def _print(lines: Iterable[str]) -> None:

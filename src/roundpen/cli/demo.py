@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from roundpen.cli.exits import Exit
 from roundpen.cli.progress import progress
 
 KEXECS = 2
@@ -58,4 +59,4 @@ def run(args: argparse.Namespace) -> int:
         + ("every CPU accounted for" if passed else "NOT as it must be")
         + f" ({time.monotonic() - began:.0f} s)"
     )
-    return 0 if passed else 1
+    return Exit.DONE if passed else Exit.FOUND

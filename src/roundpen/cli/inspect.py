@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roundpen.cli.exits import Exit
 from roundpen.cli.wrap import load_rule, release
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         text = "\n".join(_text(facts, path))
     sys.stdout.write(text + "\n")
-    return 0
+    return Exit.DONE
 
 
 def _text(facts: ImageFacts, path: Path) -> list[str]:

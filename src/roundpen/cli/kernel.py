@@ -7,11 +7,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from roundpen.cli.exits import Exit
 from roundpen.cli.progress import progress
 from roundpen.errors import UserError
-
-EXIT_SKIPPED = 3
-"""As for every tool that is missing."""
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -84,7 +82,7 @@ def _register_check(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Applies the series patch by patch to a copy. After each: checkpatch.pl "
         "--strict in the tree, the binding under dt-schema, a build with -Werror. Then the whole "
         "series in other configurations. Exit status: 1 when a judge objects, 3 when none does "
-        "but one was missing.",
+        "but one is not installed: nobody was asked, so nobody agreed.",
     )
     check.add_argument("tree", metavar="TREE|6.1|6.12",
                        help="an unpatched source tree; or a line, for Debian's")  # fmt: skip
@@ -113,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         with progress():
             image = own.build(args.tree, wanted).image
     sys.stdout.write(f"{image}\n")
-    return 0
+    return Exit.DONE
 
 
 def run_fetch(args: argparse.Namespace) -> int:
@@ -123,7 +121,7 @@ def run_fetch(args: argparse.Namespace) -> int:
     with progress():
         place = source.whole(args.what, args.into)
     sys.stdout.write(f"{place}\n")
-    return 0
+    return Exit.DONE
 
 
 def run_patch(args: argparse.Namespace) -> int:
@@ -134,7 +132,7 @@ def run_patch(args: argparse.Namespace) -> int:
     for name in done.applied:
         sys.stdout.write(f"applied {name}\n")
     sys.stdout.write(f"{done.tree}: Linux {done.version}: series {done.line} applied\n")
-    return 0
+    return Exit.DONE
 
 
 def run_config(args: argparse.Namespace) -> int:
@@ -148,7 +146,7 @@ def run_config(args: argparse.Namespace) -> int:
         f"every option is in effect; build: make -C {args.tree.resolve()} O={written.parent} "
         f"ARCH=arm64 CROSS_COMPILE={build.CROSS_COMPILE} Image\n"
     )
-    return 0
+    return Exit.DONE
 
 
 def run_check(args: argparse.Namespace) -> int:
@@ -166,5 +164,5 @@ def run_check(args: argparse.Namespace) -> int:
             findings = check.check_tree(Path(args.tree), builds)
     sys.stdout.write(report.as_json(findings) if args.json else report.text(findings))
     if any(one.verdict is Verdict.WRONG for one in findings):
-        return 1
-    return EXIT_SKIPPED if any(one.verdict is Verdict.SKIPPED for one in findings) else 0
+        return Exit.FOUND
+    return Exit.REFUSED if any(one.verdict is Verdict.SKIPPED for one in findings) else Exit.DONE

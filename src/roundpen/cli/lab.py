@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from roundpen.cli.exits import Exit
 from roundpen.cli.progress import progress
 from roundpen.errors import UserError
 
@@ -126,7 +127,7 @@ def _list(_args: argparse.Namespace) -> int:
     console.print(machines)
     console.print(kernels)
     console.print(faults)
-    return 0
+    return Exit.DONE
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -142,7 +143,7 @@ def _run(args: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(report.as_json(result), indent=2) + "\n")
     else:
         show(result)
-    return 0 if result.verdict.passed else 1
+    return Exit.DONE if result.verdict.passed else Exit.FOUND
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`roundpen VERB ...`: finds the verb, runs it, turns errors into one line and a status.
 
-Exit status: 0 all is well; 1 the verb's own "no" (a verdict); 2 the caller's mistake;
-3 the machine's failure; 130 interrupted.
+Nothing that can be foreseen ends in a traceback: not a module that is not installed, not a disk
+that is full. A signal that ends us leaves no temporary folder and no child behind.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from roundpen import __version__
-from roundpen.errors import MachineError, RoundpenError, UserError
-
-EXIT_USER = 2
-EXIT_MACHINE = 3
-EXIT_INTERRUPTED = 130
+from roundpen.cli.ending import Ended, end_by, ended_by_signals
+from roundpen.cli.exits import Exit, of_error
+from roundpen.errors import MachineError, RoundpenError, reason_of
 
 
 class Verb(Protocol):
@@ -60,28 +58,57 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     # All verbs' modules together take five times as long to import as a check takes.
     only = [verb for verb in VERBS if words and words[0] == verb]
-    args = parser(only or VERBS).parse_args(words)
+    with ended_by_signals():
+        return _run(only, words)
+
+
+def _run(only: Sequence[str], words: Sequence[str]) -> int:
     try:
+        args = parser(only or VERBS).parse_args(words)
         status_code: int = args.run(args)
         sys.stdout.flush()
         return status_code
-    except UserError as error:
-        return _complain(error, EXIT_USER)
-    except MachineError as error:
-        return _complain(error, EXIT_MACHINE)
+    except RoundpenError as error:
+        return _complain(error)
+    except ModuleNotFoundError as error:
+        from roundpen import extras
+
+        return _complain(extras.missing(error.name or str(error), "".join(only[:1])))
     except BrokenPipeError:
-        # The reader of our output left (`| head`). Point stdout elsewhere, or the interpreter
-        # complains once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        # The reader of our output left (`| head`).
+        _give_up_output()
+        return Exit.DONE
+    except OSError as error:
+        return _complain(_failure(error))
     except KeyboardInterrupt:
         sys.stderr.write("roundpen: interrupted\n")
-        return EXIT_INTERRUPTED
+        return Exit.INTERRUPTED
+    except Ended as ended:
+        from roundpen import scratch
+
+        scratch.sweep()
+        _give_up_output()
+        return end_by(ended.signal)
 
 
-def _complain(error: RoundpenError, code: int) -> int:
+def _failure(error: OSError) -> RoundpenError:
+    """What no module turned into an error of its own: a full disk, as a rule."""
+    name = "standard output" if error.filename is None else str(error.filename)
+    return MachineError(f"{name}: {reason_of(error)}")
+
+
+def _give_up_output() -> None:
+    """Point standard output elsewhere, or the interpreter complains when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(error: RoundpenError) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _give_up_output()
     sys.stderr.write(f"roundpen: error: {error}\n")
-    return code
+    return of_error(error)
 
 
 if __name__ == "__main__":

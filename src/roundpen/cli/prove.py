@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from roundpen.cli import prove_bytes
+from roundpen.cli.exits import Exit
 from roundpen.cli.progress import progress
 from roundpen.errors import UserError
 
@@ -57,10 +58,10 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write(json.dumps(found, indent=2) + "\n")
         else:
             Console().print(report.listing(catalogue.load()))
-        return 0
+        return Exit.DONE
     if args.document:
         sys.stdout.write(report.document(catalogue.load()))
-        return 0
+        return Exit.DONE
     if args.mutant is not None:
         return _one(args)
     if args.svg or args.html:
@@ -79,7 +80,7 @@ def _all(args: argparse.Namespace) -> int:
     else:
         Console().print(report.table(verdicts))
         sys.stdout.write(report.headline(verdicts) + "\n")
-    return 0 if all(verdict.as_expected for verdict in verdicts) else 1
+    return Exit.DONE if all(verdict.as_expected for verdict in verdicts) else Exit.FOUND
 
 
 def _one(args: argparse.Namespace) -> int:
@@ -93,7 +94,7 @@ def _one(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(report.counterexample(verdict) + "\n")
     _draw(args, verdict)
-    return 0 if verdict.as_expected else 1
+    return Exit.DONE if verdict.as_expected else Exit.FOUND
 
 
 def _draw(args: argparse.Namespace, verdict: Verdict) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from roundpen.cli.exits import Exit
 from roundpen.errors import UserError, reason_of
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def run_bytes(args: argparse.Namespace) -> int:
         console.print(report.properties(outcomes))
         for line in report.closing(outcomes):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return 0 if all(one.holds for one in outcomes) else 1
+    return Exit.DONE if all(one.holds for one in outcomes) else Exit.FOUND
 
 
 def run_replay(args: argparse.Namespace) -> int:
@@ -92,4 +93,4 @@ def run_replay(args: argparse.Namespace) -> int:
     else:
         for line in report.replayed(result):
             sys.stdout.write(line + "\n")
-    return 0 if result.allowed else 1
+    return Exit.DONE if result.allowed else Exit.FOUND

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from roundpen.cli.exits import Exit
 from roundpen.errors import MachineError, UserError, reason_of
 from roundpen.logbook import find, live
 from roundpen.logbook.parse import Logbook
@@ -38,12 +39,12 @@ def run(args: argparse.Namespace) -> int:
     book = live.read() if dump is None else _from_dump(dump)
     if args.json:
         sys.stdout.write(json.dumps(report.as_json(book), indent=2) + "\n")
-        return 0
+        return Exit.DONE
     for line in report.headline(book):
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
     Console().print(report.table(book))
-    return 0
+    return Exit.DONE
 
 
 def _from_dump(path: Path) -> Logbook:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roundpen.cli.exits import Exit
 from roundpen.contract.layout import Offer
 from roundpen.errors import UserError
 
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         )
     decided = wrap_file(kernel, out, offer=Offer[args.offer.upper()])
     sys.stdout.write("\n".join(_summary(decided, kernel, out)) + "\n")
-    return 0
+    return Exit.DONE
 
 
 def _summary(decided: WrapPlan, kernel: Path, out: Path) -> list[str]:

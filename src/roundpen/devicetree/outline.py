@@ -20,18 +20,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NoReturn
 
-import libfdt
-from libfdt import (
-    fdt_check_full,
-    fdt_get_mem_rsv,
-    fdt_get_name,
-    fdt_getprop,
-    fdt_next_node,
-    fdt_num_mem_rsv,
-)
-
+from roundpen.devicetree.library import libfdt
 from roundpen.devicetree.tree import Reservation
-from roundpen.errors import MachineError, UserError
+from roundpen.errors import RefusedError, UserError
 
 SIZE_MAX = 16 << 20
 """Bytes. arm64 boots no tree above 2 MiB; the rest is room to say so of a real one."""
@@ -44,7 +35,6 @@ property that has it: one name of megabytes, used often, would take minutes.
 _HEADER = struct.Struct(">10I")
 _MAGIC = 0xD00DFEED
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_NOT_FOUND = -libfdt.NOTFOUND
 
 
 class Node:
@@ -129,7 +119,7 @@ class Outline:
         self._names: dict[int, str] = {}
         self._fdt = bytearray(data[: self.size])
         # The rest of libfdt believes the header, and reads outside the buffer.
-        code = fdt_check_full(self._fdt, self.size)
+        code = libfdt.fdt_check_full(self._fdt, self.size)
         if code < 0:
             self._damaged(f"libfdt: {libfdt.strerror(code)}")
         self._walk()
@@ -157,7 +147,7 @@ class Outline:
         raise UserError(f"{self.name}: is damaged ({why})") from cause
 
     def _walk(self) -> None:
-        fdt = self._fdt
+        fdt, next_node = self._fdt, libfdt.fdt_next_node
         offset, depth = 0, 0
         ancestors: list[int] = []
         while offset >= 0 and depth >= 0:
@@ -168,7 +158,7 @@ class Outline:
             self.parents.append(parent)
             self._below[parent].append(index)
             ancestors.append(index)
-            offset, depth = fdt_next_node(fdt, offset, depth)
+            offset, depth = next_node(fdt, offset, depth)
 
     @property
     def root(self) -> Node:
@@ -188,7 +178,7 @@ class Outline:
         if known is not None:
             return known
         try:
-            name, length = fdt_get_name(self._fdt, self._offsets[index])
+            name, length = libfdt.fdt_get_name(self._fdt, self._offsets[index])
         except (SystemError, UnicodeError) as error:
             # SystemError is how pylibfdt reports what is not UTF-8.
             self._damaged("a node's name is not text", error)
@@ -210,21 +200,21 @@ class Outline:
 
         Raises UserError when the tree is damaged there.
         """
-        found = fdt_getprop(self._fdt, self._offsets[index], name)
+        found = libfdt.fdt_getprop(self._fdt, self._offsets[index], name)
         if isinstance(found, int):
             _too_old()
         value, code = found
         if value is None:
-            if code != _NOT_FOUND:
+            if code != -libfdt.NOTFOUND:
                 self._damaged(f"libfdt: {libfdt.strerror(code)}")
             return None
         return bytes(value)
 
     def having(self, name: str, pattern: re.Pattern[bytes]) -> Iterator[Node]:
         """The nodes, in the tree's order, in whose property `name` the pattern is found."""
-        fdt, search = self._fdt, pattern.search
+        fdt, search, getprop = self._fdt, pattern.search, libfdt.fdt_getprop
         for index, offset in enumerate(self._offsets):
-            found = fdt_getprop(fdt, offset, name)
+            found = getprop(fdt, offset, name)
             if isinstance(found, int):
                 _too_old()
             if found[0] is not None and search(found[0]):
@@ -253,8 +243,8 @@ class Outline:
     def reservations(self) -> list[Reservation]:
         """The memory reservation block up to its first empty entry, where Linux stops."""
         found = []
-        for index in range(fdt_num_mem_rsv(self._fdt)):
-            code, address, size = fdt_get_mem_rsv(self._fdt, index)
+        for index in range(libfdt.fdt_num_mem_rsv(self._fdt)):
+            code, address, size = libfdt.fdt_get_mem_rsv(self._fdt, index)
             if code < 0:
                 self._damaged(f"libfdt: {libfdt.strerror(code)}")
             found.append(Reservation(int(address), int(size)))
@@ -267,7 +257,7 @@ def _too_old() -> NoReturn:
     It also drops a reference to None each time, until Python itself dies ("deallocating None"):
     observed with Debian 12's python3-libfdt 1.6.1.
     """
-    raise MachineError(
+    raise RefusedError(
         "the Python module libfdt is older than 1.7, whose fdt_getprop() crashes Python",
         remedy="pip install 'roundpen[check]'",
     )

@@ -10,14 +10,12 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
-import libfdt
-
+from roundpen.devicetree.library import libfdt
 from roundpen.errors import UserError
 
 _HEADER = struct.Struct(">10I")
 _MAGIC = 0xD00DFEED
 _SLACK = 0x4000
-_QUIET = (libfdt.NOTFOUND,)
 
 
 class Reservation(NamedTuple):
@@ -78,7 +76,7 @@ class Tree:
             offset, depth = self._next(offset, depth)
 
     def _next(self, offset: int, depth: int) -> tuple[int, int]:
-        following = self._fdt.next_node(offset, depth, _QUIET)
+        following = self._fdt.next_node(offset, depth, (libfdt.NOTFOUND,))
         if isinstance(following, int):  # the code of the end of the tree, not a pair
             return -1, -1
         return int(following[0]), int(following[1])
@@ -88,11 +86,11 @@ class Tree:
 
         Raises UserError when `path` is not there.
         """
-        offset = self._fdt.first_subnode(self._offset(path), _QUIET)
+        offset = self._fdt.first_subnode(self._offset(path), (libfdt.NOTFOUND,))
         found = []
         while offset >= 0:
             found.append(f"{path.rstrip('/')}/{self._fdt.get_name(offset)}")
-            offset = self._fdt.next_subnode(offset, _QUIET)
+            offset = self._fdt.next_subnode(offset, (libfdt.NOTFOUND,))
         return found
 
     def has(self, path: str) -> bool:
@@ -104,7 +102,7 @@ class Tree:
 
         Raises UserError when the node is not there.
         """
-        value = self._fdt.getprop(self._offset(path), name, _QUIET)
+        value = self._fdt.getprop(self._offset(path), name, (libfdt.NOTFOUND,))
         return None if isinstance(value, int) else bytes(value)
 
     def properties(self, path: str) -> dict[str, bytes]:
@@ -113,11 +111,11 @@ class Tree:
         Raises UserError when the node is not there.
         """
         found = {}
-        offset = self._fdt.first_property_offset(self._offset(path), _QUIET)
+        offset = self._fdt.first_property_offset(self._offset(path), (libfdt.NOTFOUND,))
         while offset >= 0:
             one = self._fdt.get_property_by_offset(offset)
             found[str(one.name)] = bytes(one)
-            offset = self._fdt.next_property_offset(offset, _QUIET)
+            offset = self._fdt.next_property_offset(offset, (libfdt.NOTFOUND,))
         return found
 
     def text(self, path: str, name: str) -> str | None:

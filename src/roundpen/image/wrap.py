@@ -19,7 +19,7 @@ from pathlib import Path
 
 from roundpen.contract import layout
 from roundpen.contract.layout import Offer
-from roundpen.errors import MachineError, UserError
+from roundpen.errors import RefusedError, UserError
 from roundpen.image import payload as payloads
 from roundpen.image.header import Descriptor, ImageHeader
 from roundpen.image.payload import Payload
@@ -67,7 +67,7 @@ def pen_binary() -> bytes:
     try:
         return (resources.files("roundpen.image") / "data" / "pen.bin").read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise MachineError(
+        raise RefusedError(
             "the pen (image/data/pen.bin) is missing from this installation",
             remedy="install again: pip builds it, and needs gcc-aarch64-linux-gnu for that",
         ) from error
@@ -136,7 +136,7 @@ def _check_pen(pen: bytes) -> tuple[ImageHeader, Descriptor]:
             f"to {layout.PAYLOAD_ALIGN:#x}"
         )
     if problem or header is None or descriptor is None:
-        raise MachineError(f"pen.bin: {problem}", remedy="build or install roundpen again")
+        raise RefusedError(f"pen.bin: {problem}", remedy="build or install roundpen again")
     return header, descriptor
 
 

@@ -10,12 +10,12 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from roundpen.errors import MachineError
+from roundpen import scratch
+from roundpen.errors import MachineError, RefusedError
 from roundpen.kernel import tool
 
 FILE = "Documentation/devicetree/bindings/arm/cpus.yaml"
@@ -69,8 +69,7 @@ def parse_document_remarks(output: str) -> set[str]:
 
 def example_remarks(tree: Path) -> list[str]:
     """What is wrong with the binding's own examples, by its own rules."""
-    with tempfile.TemporaryDirectory(prefix="roundpen-binding-") as name:
-        folder = Path(name)
+    with scratch.folder("binding") as folder:
         source = _run(tree, "dt-extract-example", FILE)
         found = _validate(tree, folder, source)
         return [f"example: {node}: {said}" for node, said in found]
@@ -89,8 +88,8 @@ def cases_source() -> str:
 
 def case_verdicts(tree: Path) -> Iterator[tuple[Case, list[str]]]:
     """Each case, and the objections that the binding of `tree` has to it."""
-    with tempfile.TemporaryDirectory(prefix="roundpen-binding-") as name:
-        found = _validate(tree, Path(name), cases_source())
+    with scratch.folder("binding") as folder:
+        found = _validate(tree, folder, cases_source())
     for number, case in enumerate(CASES):
         yield case, [said for node, said in found if node == f"/cpus/cpu@{number}"]
 
@@ -121,7 +120,7 @@ def _validate(tree: Path, folder: Path, source: str) -> list[tuple[str, str]]:
 def _run(tree: Path, name: str, *arguments: str) -> str:
     program = _program(name)
     if program is None:
-        raise MachineError(f"{name}: not found", remedy="install dtschema and dtc")
+        raise RefusedError(f"{name}: not found", remedy="install dtschema and dtc")
     done = tool.run([program, *arguments], tree, limit=_LIMIT, environment=_environment(os.environ))
     if name in ("dt-mk-schema", "dt-extract-example", "dtc") and done.returncode != 0:
         raise MachineError(f"{name}: exit status {done.returncode}: {done.stdout.strip()[-300:]}")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from roundpen.errors import MachineError
+from roundpen.errors import MachineError, RefusedError
 from roundpen.kernel import config, tool
 
 CROSS_COMPILE = "aarch64-linux-gnu-"
@@ -42,7 +42,7 @@ def require_tools() -> None:
     """Raise MachineError naming each missing build tool and the Debian package that has it."""
     missing = {name: package for name, package in _TOOLS.items() if shutil.which(name) is None}
     if missing:
-        raise MachineError(
+        raise RefusedError(
             f"building a kernel needs {', '.join(missing)}: not found",
             remedy=f"install {' '.join(sorted(set(missing.values())))} (names on Debian, Ubuntu)",
         )

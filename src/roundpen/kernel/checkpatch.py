@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from roundpen import scratch
 from roundpen.kernel import tool
 
 _LIMIT = 600
@@ -18,13 +18,13 @@ _SUMMARY = re.compile(
 
 def remarks(tree: Path, patch: Path, environment: Mapping[str, str]) -> list[str]:
     """What checkpatch objects to in the file `patch`; empty when it is content."""
-    with tempfile.TemporaryDirectory(prefix="roundpen-home-") as home:
+    with scratch.folder("home") as home:
         # It reads .checkpatch.conf from the home folder: nobody's taste but the tree's counts.
         done = tool.run(
             ["perl", "scripts/checkpatch.pl", "--strict", "--emacs", str(patch.resolve())],
             tree,
             limit=_LIMIT,
-            environment={**environment, "HOME": home},
+            environment={**environment, "HOME": str(home)},
         )
     return parse(done.stdout, patch.name, done.returncode)
 

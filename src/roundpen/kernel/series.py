@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from roundpen import cache
-from roundpen.errors import MachineError, UserError, reason_of
+from roundpen import cache, scratch
+from roundpen.errors import RefusedError, UserError, reason_of
 from roundpen.kernel import tool
 
 _HERE = Path(__file__).resolve()
@@ -49,7 +48,7 @@ class Patched:
 def lines() -> dict[str, Series]:
     """Every series there is, by kernel line, newest first.
 
-    Raises MachineError when the project's patches are missing.
+    Raises RefusedError when the project's patches are missing.
     """
     found = {
         folder.name: Series(folder.name, tuple(sorted(folder.glob("*.patch"))))
@@ -57,9 +56,9 @@ def lines() -> dict[str, Series]:
     }
     if found:
         return dict(sorted(found.items(), key=lambda one: _number(one[0]), reverse=True))
-    raise MachineError(
-        f"no patch series in {_PLACE}",
-        remedy="run roundpen from its source tree: a wheel carries no patches",
+    raise RefusedError(
+        "this installation carries no patches: they are GPL-2.0-only, and so not in a wheel",
+        remedy="run roundpen from its source tree: pip install -e TREE",
     )
 
 
@@ -139,22 +138,22 @@ def failed_hunk(output: str) -> str:
 
 def _try(tree: Path, series: Series) -> str | None:
     """Why `series` does not fit, or None."""
-    with tempfile.TemporaryDirectory(prefix="roundpen-series-") as name:
-        return apply_to_copy(tree, Path(name), series)
+    with scratch.folder("series") as copy:
+        return apply_to_copy(tree, copy, series)
 
 
-def apply_to_copy(tree: Path, scratch: Path, series: Series) -> str | None:
-    """Copy the files of `tree` that `series` touches to `scratch`, and apply it there.
+def apply_to_copy(tree: Path, place: Path, series: Series) -> str | None:
+    """Copy the files of `tree` that `series` touches to `place`, and apply it there.
 
     Gives why it does not fit, or None.
     """
     for path in sorted({path for one in series.patches for path in touched(one)}):
-        source, copy = tree / path, scratch / path
+        source, copy = tree / path, place / path
         copy.parent.mkdir(parents=True, exist_ok=True)
         if source.is_file():
             shutil.copy(source, copy)
     for one in series.patches:
-        refusal = apply(scratch, one)
+        refusal = apply(place, one)
         if refusal is not None:
             return f"{one.stem}: {refusal}"
     return None

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from roundpen import cache
+from roundpen import cache, scratch
 from roundpen.errors import MachineError, UserError, reason_of
 from roundpen.kernel import tool
 from roundpen.packages.apt import Deb, fetch
@@ -107,10 +106,10 @@ def whole(what: str, into: Path | None = None) -> Path:
     package = deb(what) if what in ORIGINS else _anywhere(what)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent) as beside:
-            _extract(package, Path(beside), ())
+        with scratch.folder("source", place.parent) as beside:
+            _extract(package, beside, ())
             # Onto an empty folder, too: rename(2) replaces one.
-            (Path(beside) / package.package).rename(place)
+            (beside / package.package).rename(place)
     except OSError as error:
         raise MachineError(f"{place}: cannot be written: {reason_of(error)}") from error
     return place

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from roundpen.errors import MachineError
+from roundpen.errors import MachineError, RefusedError, reason_of
 
 
 def run(
@@ -20,7 +20,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Its status, and all that it prints, in English, as `stdout`. `limit`: seconds.
 
-    Raises MachineError when it can't be started or takes longer.
+    Raises RefusedError when it is not installed, MachineError when it takes longer.
     """
     inherited = os.environ if environment is None else environment
     try:
@@ -35,7 +35,9 @@ def run(
             timeout=limit,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MachineError(
-            f"{command[0]}: cannot be run: {error}", remedy=f"install {command[0]}"
+    except OSError as error:
+        raise RefusedError(
+            f"{command[0]}: cannot be run: {reason_of(error)}", remedy=f"install {command[0]}"
         ) from error
+    except subprocess.TimeoutExpired as error:
+        raise MachineError(f"{command[0]}: not done after {limit:.0f} s") from error

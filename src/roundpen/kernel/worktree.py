@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from roundpen import cache
+from roundpen import cache, scratch
 from roundpen.errors import MachineError
 from roundpen.kernel import series, tool
 from roundpen.publish import publish
@@ -62,8 +61,8 @@ def borrow(tree: Path) -> Iterator[Worktree]:
     """A worktree of anybody's tree, gone at the end. `tree` stays as it is."""
     place = cache.root() / "linux-check"
     place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place) as name:
-        yield _worktree(Path(name), tree)
+    with scratch.folder("tree", place) as folder:
+        yield _worktree(folder, tree)
 
 
 def _worktree(folder: Path, pristine: Path) -> Worktree:
@@ -81,8 +80,8 @@ def link_tree(tree: Path, copy: Path) -> None:
     Raises MachineError when it can't be made.
     """
     copy.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{copy.name}.", dir=copy.parent) as beside:
-        made = Path(beside) / copy.name
+    with scratch.folder("copy", copy.parent) as beside:
+        made = beside / copy.name
         for options in ("-al", "-a"):
             done = tool.run(["cp", options, str(tree), str(made)], limit=_LIMIT)
             if done.returncode == 0:
@@ -111,15 +110,14 @@ def replace_files(pristine: Path, tree: Path, patches: series.Series, record: Pa
     wanted = sorted({path for one in patches.patches for path in series.touched(one)})
     every = sorted({*before, *wanted})
     publish(record, "\n".join(every).encode())
-    with tempfile.TemporaryDirectory(prefix="roundpen-series-") as name:
-        scratch = Path(name)
-        refusal = series.apply_to_copy(pristine, scratch, patches)
+    with scratch.folder("series") as patched:
+        refusal = series.apply_to_copy(pristine, patched, patches)
         if refusal is not None:
             raise MachineError(
                 f"series {patches.line}: {refusal}", remedy="the series must fit Debian's source"
             )
         for path in every:
-            _settle((scratch if path in wanted else pristine) / path, tree / path)
+            _settle((patched if path in wanted else pristine) / path, tree / path)
     publish(record, "\n".join(wanted).encode())
 
 

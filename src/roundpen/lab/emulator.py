@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from roundpen.errors import MachineError
+from roundpen.errors import MachineError, RefusedError
 from roundpen.lab.machines import Machine
 from roundpen.lab.qemu import Emulator
 from roundpen.packages.apt import closure
@@ -49,7 +49,7 @@ def find(machine: Machine) -> Emulator:
         )
     emulator = from_debian()
     if emulator.version[0] < machine.least_qemu:
-        raise MachineError(
+        raise RefusedError(
             f"{machine.name}: needs QEMU {machine.least_qemu}, Debian {SUITE} has "
             f"{emulator.version[0]}.{emulator.version[1]}"
         )
@@ -63,7 +63,7 @@ def from_debian() -> Emulator:
     """
     architecture = _ARCHITECTURES.get(platform.machine())
     if architecture is None:
-        raise MachineError(
+        raise RefusedError(
             f"{PROGRAM}: not there, and none to take from Debian for {platform.machine()}",
             remedy="install QEMU 9 or newer",
         )
@@ -110,7 +110,7 @@ def _output(command: list[str]) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise MachineError(f"{command[0]}: cannot be run: {error}") from error
+        raise RefusedError(f"{command[0]}: cannot be run: {error}") from error
     if done.returncode != 0:
         raise MachineError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()[:300]}")
     return done.stdout

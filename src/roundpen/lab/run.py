@@ -16,7 +16,7 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 
-from roundpen.errors import MachineError, reason_of
+from roundpen.errors import RefusedError, reason_of
 from roundpen.lab.console import COMPLAINT, FATAL, Lines
 
 TRANSCRIPT_MAX = 16 << 20
@@ -85,7 +85,7 @@ def run(
                 preexec_fn=_never_alone(),
             )
     except OSError as error:
-        raise MachineError(f"{command[0]}: cannot be started: {reason_of(error)}") from error
+        raise RefusedError(f"{command[0]}: cannot be started: {reason_of(error)}") from error
     try:
         transcript = _read(process, observe, timeout, announced)
     finally:

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import logging
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from roundpen import cache
+from roundpen import cache, scratch
 from roundpen.contract.layout import Offer
 from roundpen.errors import MachineError, UserError
 from roundpen.image import payload
@@ -112,8 +111,7 @@ def perform(job: Job, transcript: Path | None = None) -> Result:
     MachineError when the run could not take place at all.
     """
     nonce = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory(prefix="roundpen-lab-") as name:
-        folder = Path(name)
+    with scratch.folder("lab") as folder:
         watcher = _Watcher(job.scenario, nonce)
         command = _command(job, nonce, folder)
         _log.info("%s: starting, kernel %s%s", job.machine.name, job.kernel.name, _how(job))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from roundpen.devicetree import Tree
-from roundpen.errors import MachineError, UserError, reason_of
+from roundpen.errors import MachineError, RefusedError, UserError, reason_of
 from roundpen.lab.faults import LATE, Fault, Faulty, check
 from roundpen.lab.firmware import build, params
 from roundpen.lab.machines import Machine, Thread
@@ -345,7 +345,7 @@ def qemu_tree(spec: VirtSpec, workdir: Path, *, qemu: str | Sequence[str] = QEMU
     except subprocess.TimeoutExpired as error:
         raise MachineError(f"{program[0]}: no device tree after {_DUMP_TIMEOUT} s") from error
     except OSError as error:
-        raise MachineError(
+        raise RefusedError(
             f"{program[0]}: cannot give its device tree: {reason_of(error)}",
             remedy="install qemu-system-arm (the name on Debian and Ubuntu)",
         ) from error

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from roundpen.contract import layout
-from roundpen.errors import MachineError, UserError, reason_of
+from roundpen.errors import RefusedError, reason_of
 from roundpen.logbook.parse import Logbook, parse
 
 _TREE = Path("/proc/device-tree")
@@ -21,8 +21,8 @@ _MEMORY = Path("/dev/mem")
 def read() -> Logbook:
     """The running machine's logbook.
 
-    Raises UserError when there is no pen here or the caller isn't root; MachineError when the
-    kernel doesn't let anyone read its memory.
+    Raises RefusedError when there is no pen here, the caller isn't root, or the kernel doesn't
+    let anyone read its memory.
     """
     base = region_base(_TREE)
     return parse(_copy(_MEMORY, base), base=base)
@@ -40,14 +40,14 @@ def refusal(tree: Path = _TREE) -> str | None:
 def region_base(tree: Path) -> int:
     """The physical address of the pen's region from its node under /reserved-memory.
 
-    Raises UserError when the tree has no such node or its address can't be true.
+    Raises RefusedError when the tree has no such node or its address can't be true.
     """
     for node in sorted(tree.glob(f"reserved-memory/{layout.NODE_NAME}@*")):
         names = (node / "compatible").read_bytes().rstrip(b"\0").split(b"\0")
         if layout.COMPATIBLE.encode("ascii") in names:
             return _base_of(node, tree)
     reason = refusal(tree)
-    raise UserError(
+    raise RefusedError(
         f"the pen stepped aside without a logbook: {reason}"
         if reason
         else "this machine's device tree has no pen (no reserved-memory node "
@@ -61,7 +61,7 @@ def _base_of(node: Path, tree: Path) -> int:
     reg = (node / "reg").read_bytes()
     base = int.from_bytes(reg[: 4 * cells], "big")
     if cells not in (1, 2) or len(reg) <= 4 * cells or base % layout.RESERVED_ALIGN:
-        raise UserError(
+        raise RefusedError(
             f"device tree, {node.name}: reg is {reg.hex()} with {cells} address cells, expected "
             f"an address that is a multiple of {layout.RESERVED_ALIGN:#x}",
             remedy="the tree was changed after the pen wrote it",
@@ -88,12 +88,12 @@ def _copy(memory: Path, base: int) -> bytes:
         ):
             return b"".join(word.to_bytes(8, sys.byteorder) for word in words)
     except PermissionError as error:
-        raise UserError(
+        raise RefusedError(
             f"{memory}: {reason_of(error)}",
             remedy="run as root; if you are, the kernel forbids it (lockdown, STRICT_DEVMEM)",
         ) from error
     except OSError as error:
-        raise MachineError(
+        raise RefusedError(
             f"{memory}: cannot map {layout.RESERVED_SIZE:#x} bytes at {base:#x}: "
             f"{reason_of(error)}",
             remedy="a kernel with CONFIG_DEVMEM is needed; or use --dump",

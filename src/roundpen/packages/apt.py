@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from roundpen import cache
-from roundpen.errors import MachineError, UserError
+from roundpen import cache, scratch
+from roundpen.errors import MachineError, RefusedError, UserError
 from roundpen.packages import sources
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -95,12 +94,12 @@ def _download(
     listed = _listing(config, verb, names, suite)
     missing = [one for one in listed if cache.lookup("debs", one.sha256) is None]
     if missing:
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        with scratch.folder("apt", folder) as here:
             # As install, apt puts the files into its archives; as download, where it stands.
             options = ["--download-only"] if verb == "install" else []
-            _run(config, ["-q", "-y", *options, verb, *names], Path(scratch))
+            _run(config, ["-q", "-y", *options, verb, *names], here)
             for one in missing:
-                held = [Path(scratch) / one.file, folder / "archives" / one.file]
+                held = [here / one.file, folder / "archives" / one.file]
                 _adopt(next((path for path in held if path.is_file()), None), one)
     return tuple(_deb(one) for one in listed)
 
@@ -206,7 +205,7 @@ Acquire::Retries "3";
 
 def _configure(folder: Path, suite: str, architecture: str) -> Path:
     if not KEYRING.is_file():
-        raise MachineError(
+        raise RefusedError(
             f"{KEYRING}: not there, so nothing from Debian can be checked",
             remedy="install the package debian-archive-keyring",
         )
@@ -254,7 +253,7 @@ def _command(command: list[str], environment: dict[str, str], folder: Path | Non
             command, env=environment, cwd=folder, capture_output=True, text=True, timeout=900
         )
     except FileNotFoundError as error:
-        raise MachineError(
+        raise RefusedError(
             f"{command[0]}: not there", remedy="packages are taken from Debian with apt: install it"
         ) from error
     except subprocess.TimeoutExpired as error:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from roundpen.errors import MachineError
+from roundpen.errors import RefusedError
 
 APT_FOLDER = Path("/etc/apt")
 DEBOOTSTRAP = Path("/usr/sbin/debootstrap")
@@ -126,7 +126,7 @@ def find() -> Mirrors:
         return Mirrors(own.rstrip("/"), security.rstrip("/") if security else None)
     found = choose(_host_sources()) or debootstrap_default(_text(DEBOOTSTRAP))
     if found is None:
-        raise MachineError(
+        raise RefusedError(
             "no Debian mirror known: the host's apt sources name none and debootstrap is missing",
             remedy="install debootstrap, or set $ROUNDPEN_DEBIAN_MIRROR to a mirror's address",
         )

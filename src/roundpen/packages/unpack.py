@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from roundpen import cache
-from roundpen.errors import MachineError
+from roundpen.errors import MachineError, RefusedError
 from roundpen.packages.apt import Deb
 
 
@@ -50,7 +50,7 @@ def _checked(command: list[str], deb: Deb) -> str:
 
 
 def _no_dpkg() -> MachineError:
-    return MachineError("dpkg-deb: not there", remedy="install the package dpkg")
+    return RefusedError("dpkg-deb: not there", remedy="install the package dpkg")
 
 
 def _extract(deb: Deb, folder: Path, patterns: Sequence[str]) -> None:

@@ -11,7 +11,6 @@ import logging
 import os
 import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,8 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from roundpen import cache
-from roundpen.errors import MachineError
+from roundpen import cache, scratch
+from roundpen.errors import MachineError, RefusedError
 from roundpen.kernel import tool
 from roundpen.proof import catalogue, pan, trail
 from roundpen.proof.catalogue import STARVES, WAITS, Model
@@ -89,8 +88,7 @@ def run(task: Task) -> Run:
     Raises MachineError when Spin or a compiler is missing or fails.
     """
     verifier = _verifier(task)
-    with tempfile.TemporaryDirectory(prefix="roundpen-proof-") as name:
-        folder = Path(name)
+    with scratch.folder("proof") as folder:
         text, status, wall, usage = _execute(task, verifier, folder)
         search = pan.parse(text, status)
         timeline = None
@@ -185,7 +183,7 @@ def _step(command: list[str], folder: Path, product: str) -> None:
 def _needed(name: str) -> str:
     found = shutil.which(name)
     if found is None:
-        raise MachineError(
+        raise RefusedError(
             f"`roundpen prove` needs {name}, which is not on this machine's PATH",
             remedy=f"install the package {name} (Debian, Ubuntu: apt-get install {name})",
         )

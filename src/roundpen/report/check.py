@@ -130,11 +130,9 @@ class Summary:
                 yield f"{count:6} {entry.code} {entry.severity.value}: {entry.title}"
 
     @property
-    def status(self) -> int:
-        """The exit status: 2 something could not be read, 1 findings, 0 clean."""
-        if self.unreadable:
-            return 2
-        return 1 if self.clean < self.boards else 0
+    def all_clean(self) -> bool:
+        """Whether no board has findings that count."""
+        return self.clean == self.boards
 
 
 def rule_list(all_rules: Iterable[Rule]) -> Iterator[str]:

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from roundpen import scratch
 from roundpen.contract import layout
 from roundpen.contract.layout import Offer
 from roundpen.errors import MachineError
@@ -64,14 +64,13 @@ def measure(spec: VirtSpec, emulator: Emulator, more: Sequence[str] = ()) -> Bar
 
     Raises MachineError when the probe does not come to its end.
     """
-    with tempfile.TemporaryDirectory(prefix="roundpen-bench-") as scratch:
-        return _boot(spec, emulator, Path(scratch), more, traced=False)
+    with scratch.folder("bench") as folder:
+        return _boot(spec, emulator, folder, more, traced=False)
 
 
 def count(spec: VirtSpec, emulator: Emulator) -> BareRun:
     """Boot it twice: once to learn where the pen settles, once with every instruction traced."""
-    with tempfile.TemporaryDirectory(prefix="roundpen-bench-") as scratch:
-        folder = Path(scratch)
+    with scratch.folder("bench") as folder:
         first = _boot(spec, emulator, folder, (), traced=False)
         base, marks = first.logbook.base, trace.landmarks(first.code)
         log = folder / "trace"
@@ -85,8 +84,7 @@ def count(spec: VirtSpec, emulator: Emulator) -> BareRun:
 
 def count_returns(spec: VirtSpec, emulator: Emulator) -> BareRun:
     """The same under the return offer, at the level at which `spec` is entered."""
-    with tempfile.TemporaryDirectory(prefix="roundpen-bench-") as scratch:
-        folder = Path(scratch)
+    with scratch.folder("bench") as folder:
         offer = Offer.RETURN
         first = _boot(spec, emulator, folder, (), traced=False, offer=offer)
         base, marks = first.logbook.base, trace.landmarks(first.code)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from roundpen import __version__
 from roundpen.check import check_file
-from roundpen.errors import MachineError, reason_of
+from roundpen.errors import MachineError, RefusedError, reason_of
 from roundpen.kernel import debian
 from roundpen.lab.bench.figures import Figure
 from roundpen.lab.bench.measure import Report, cpu_model
@@ -159,5 +159,5 @@ def _tool(name: str, group: str) -> str:
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
-        raise MachineError(f"bench: {name} is missing", remedy=f"run: scripts/setup {group}")
+        raise RefusedError(f"bench: {name} is missing", remedy=f"run: scripts/setup {group}")
     return found

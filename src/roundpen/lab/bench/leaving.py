@@ -10,11 +10,11 @@ stands there read the counter; while the machine stands no time passes for it.
 from __future__ import annotations
 
 import re
-import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from roundpen import scratch
 from roundpen.contract import layout
 from roundpen.errors import MachineError
 from roundpen.kernel import trimmed
@@ -98,8 +98,8 @@ def measure(emulator: Emulator) -> list[float]:
 
     Raises MachineError when the run does not pass or shows no return.
     """
-    with tempfile.TemporaryDirectory(prefix="roundpen-bench-") as name:
-        path = Path(name) / "gdb"
+    with scratch.folder("bench") as folder:
+        path = folder / "gdb"
         watch, helpers = Watch(), list[threading.Thread]()
 
         def attach(event: Event) -> None:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import re
 import secrets
 import statistics
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import resources
 from pathlib import Path
 
-from roundpen import cache
+from roundpen import cache, scratch
 from roundpen.contract.layout import Offer
 from roundpen.errors import MachineError
 from roundpen.image.wrap import wrap_file
@@ -204,8 +203,7 @@ def boot(
             watch(event)
         return event is not None and event.name == "end"
 
-    with tempfile.TemporaryDirectory(prefix="roundpen-bench-") as name:
-        folder = Path(name)
+    with scratch.folder("bench") as folder:
         initrd = folder / "initrd.cpio"
         steps_ = [*prologue, *guest_steps(scenario, machine.cpus)]
         initrd.write_bytes(_guest(steps_, nonce, image))

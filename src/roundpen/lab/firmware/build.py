@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from roundpen import cache
-from roundpen.errors import MachineError
+from roundpen.errors import MachineError, RefusedError
 from roundpen.lab.firmware import params
 
 PREFIX = "" if platform.machine() == "aarch64" else "aarch64-linux-gnu-"
@@ -45,7 +45,7 @@ def run(command: list[str]) -> str:
     Raises MachineError with the tool's own words when it is missing or fails.
     """
     if shutil.which(command[0]) is None:
-        raise MachineError(
+        raise RefusedError(
             f"{command[0]}: not found",
             remedy="install gcc-aarch64-linux-gnu, on arm64 gcc (the names on Debian and Ubuntu)",
         )

@@ -17,7 +17,7 @@ from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import InterpSegment
 
-from roundpen.errors import MachineError
+from roundpen.errors import MachineError, RefusedError
 from roundpen.packages.apt import closure
 from roundpen.packages.unpack import unpack
 
@@ -115,8 +115,8 @@ def _libarchive() -> ModuleType:
     logging.getLogger("libarchive").setLevel(logging.ERROR)
     try:
         return import_module("libarchive")
-    except (ImportError, OSError, AttributeError) as error:
-        raise MachineError(
+    except (OSError, AttributeError) as error:
+        raise RefusedError(
             f"libarchive: cannot be loaded: {error}", remedy="install the package libarchive13"
         ) from error
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roundpen.contract import layout
-from roundpen.errors import MachineError, UserError, reason_of
+from roundpen.errors import UserError, reason_of
 
 ARRIVE = 0x7F0
 ADOPT = 0x7F4
@@ -81,16 +81,12 @@ def from_image(data: bytes, name: str) -> Resident:
 def from_elf(data: bytes, name: str) -> Resident:
     """The code and the symbols of resident.elf.
 
-    Raises UserError when it is another ELF, MachineError when pyelftools is not installed.
+    Raises UserError when it is another ELF, ModuleNotFoundError without pyelftools.
     """
-    try:
-        from elftools.common.exceptions import ELFError
-        from elftools.elf.elffile import ELFFile
-        from elftools.elf.sections import SymbolTableSection
-    except ImportError as error:
-        raise MachineError(
-            "pyelftools is not installed", remedy="install roundpen[prove]"
-        ) from error
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
     try:
         elf = ELFFile(io.BytesIO(data))
         text, table = elf.get_section_by_name(".text"), elf.get_section_by_name(".symtab")

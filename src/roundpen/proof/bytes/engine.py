@@ -13,7 +13,6 @@ from typing import Any
 
 from roundpen.contract import layout
 from roundpen.contract.layout import CpuState, Offer
-from roundpen.errors import MachineError
 from roundpen.proof.bytes import rest, system, words
 from roundpen.proof.bytes.binary import Resident
 from roundpen.proof.bytes.node import Served
@@ -68,14 +67,10 @@ class Engine:
     """Executes the resident code. One for a search; `instructions` counts what was executed."""
 
     def __init__(self, resident: Resident, area: words.Region, *, barriers: bool = False) -> None:
-        """`barriers`: DMB and DSB are steps. Raises MachineError when Unicorn is not installed."""
-        try:
-            import unicorn
-            from unicorn import arm64_const as numbers
-        except ImportError as error:
-            raise MachineError(
-                "the emulator Unicorn is not installed", remedy="install roundpen[prove]"
-            ) from error
+        """`barriers`: DMB and DSB are steps. Raises ModuleNotFoundError without Unicorn."""
+        import unicorn
+        from unicorn import arm64_const as numbers
+
         self.resident, self.area = resident, area
         self.stopping = {Hint.WFE, Hint.WFI, Hint.SEV} | ({Hint.BARRIER} if barriers else set())
         self.instructions = 0

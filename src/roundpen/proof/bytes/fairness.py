@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import deque
 
-from roundpen.errors import MachineError
 from roundpen.proof.bytes.node import Kind
 from roundpen.proof.bytes.search import Counterexample, Graph, Search
 
@@ -20,13 +19,11 @@ from roundpen.proof.bytes.search import Counterexample, Graph, Search
 def check(search: Search) -> Counterexample | None:
     """The first CPU that can be kept waiting for ever, by a shortest way there.
 
-    `search` must be complete. Raises MachineError when SciPy is not installed.
+    `search` must be complete. Raises ModuleNotFoundError without SciPy.
     """
-    try:
-        import numpy
-        from scipy.sparse import csgraph, csr_array
-    except ImportError as error:
-        raise MachineError("SciPy is not installed", remedy="install roundpen[prove]") from error
+    import numpy
+    from scipy.sparse import csgraph, csr_array
+
     graph = search.graph
     sources, targets, movers, pending, obliged = (
         numpy.array(one, dtype=numpy.int64)
