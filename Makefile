@@ -28,7 +28,7 @@ demo:
 # come before and apart, because a build takes minutes and a test's patience is for machines.
 test:
 	@scripts/setup dev lab kernel proof
-	$(PYTEST) -n 2 tests/unit tests/boards
+	$(PYTEST) -n 2 tests/unit tests/boards tests/install
 	$(PYTEST) -n 2 --dist worksteal tests/pen
 	.venv/bin/roundpen kernel build --flavour lab
 	.venv/bin/roundpen kernel build --flavour lab-6.12

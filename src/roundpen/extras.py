@@ -2,13 +2,14 @@
 """What a plain `pip install` leaves out, and how to get it: the one place that knows.
 
 A module of somebody else's is imported where it is needed, without a try: when it is missing,
-the error comes here, and `missing` says in one line which extra of this package, and which
-package of Debian, has it.
+the error comes to `missing`, which says in one line which extra of this package, and which
+package of Debian, has it. What works for long before it comes to that asks `need` first.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from roundpen.errors import RefusedError
@@ -45,22 +46,38 @@ VERBS = {
 """The extras that a verb uses as a whole: who misses one module of them misses the others next."""
 
 
+def need(verb: str) -> None:
+    """Raise RefusedError unless every module is there that `verb` may use as a whole."""
+    from importlib.util import find_spec
+
+    extras = set(VERBS[verb])
+    wanted = [name for name, known in MODULES.items() if extras & set(brought_by(known))]
+    lacking = [name for name in wanted if find_spec(name) is None]
+    if lacking:
+        raise _not_installed(lacking, VERBS[verb])
+
+
 def missing(module: str, verb: str = "") -> RefusedError:
     """The error that says how to get `module`, which `verb` wanted to import."""
     top = module.partition(".")[0]
-    known = MODULES.get(top)
-    if known is None:
+    if top not in MODULES:
         return RefusedError(
             f"this installation has no Python module {module}", remedy="install roundpen again"
         )
-    having = extras_of(known.distribution)
-    wanted = [extra for extra in VERBS.get(verb, ()) if extra in having]
-    # All that the verb uses, if its extras are what brings the module; otherwise the first that
-    # does. None: the module belongs to every installation.
-    names = ",".join(VERBS[verb] if wanted else having[:1])
+    having = brought_by(MODULES[top])
+    whole = VERBS.get(verb, ())
+    # What brings all that the verb uses, if it brings the module; otherwise the first that does.
+    # None at all: the module belongs to every installation.
+    return _not_installed([top], whole if set(whole) & set(having) else having[:1])
+
+
+def _not_installed(modules: list[str], extras: Sequence[str]) -> RefusedError:
+    several = len(modules) > 1
+    packages = " ".join(MODULES[name].debian for name in modules)
     return RefusedError(
-        f"the Python module {top} is not installed",
-        remedy=f"{pip(names)}, or install Debian's {known.debian}",
+        f"the Python module{'s' if several else ''} {', '.join(modules)} "
+        f"{'are' if several else 'is'} not installed",
+        remedy=f"{pip(','.join(extras))}, or install Debian's {packages}",
     )
 
 
@@ -69,14 +86,14 @@ def pip(extras: str) -> str:
     return f"pip install 'roundpen[{extras}]'" if extras else "pip install roundpen"
 
 
-def extras_of(distribution: str) -> list[str]:
-    """The extras of this package that bring `distribution`, in the order of their declaration."""
+def brought_by(module: Module) -> list[str]:
+    """The extras of this package that bring `module`, in the order of their declaration."""
     from importlib import metadata  # imports more than a check does
 
     found = []
     for line in metadata.requires("roundpen") or ():
         name = re.match(r"[\w.-]+", line)
         extra = re.search(r"""extra\s*==\s*['"]([\w-]+)['"]""", line)
-        if name and extra and name[0] == distribution:
+        if name and extra and name[0] == module.distribution:
             found.append(extra[1])
     return found

@@ -27,7 +27,9 @@ def folder(purpose: str, parent: Path | None = None) -> Iterator[Path]:
     try:
         yield path
     except OSError as error:
-        if error.errno in _FULL and (error.filename is None or _inside(error.filename, path)):
+        # A copy names where it read from, and where it could not write to.
+        names = [name for name in (error.filename2, error.filename) if name is not None]
+        if error.errno in _FULL and (not names or _inside(names[0], path)):
             raise _no_room(path.parent, error, parent) from error
         raise
     finally:

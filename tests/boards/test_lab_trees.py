@@ -17,6 +17,7 @@ from roundpen.check import Board, check, routes, survey
 from roundpen.check.rulebook.returning import LINUX_REFUSALS
 from roundpen.devicetree import Outline
 from roundpen.lab import vendor
+from roundpen.lab.emulator import PROGRAM
 from roundpen.lab.faults import REASON, Fault, Faulty, reasons
 from roundpen.lab.vendor import VirtSpec
 
@@ -27,7 +28,7 @@ VISIBLE = [fault for fault in Fault if fault.visible]
 
 
 def board(spec: VirtSpec, folder: Path) -> Board:
-    raw = vendor.qemu_tree(spec, folder)
+    raw = vendor.qemu_tree(spec, folder, qemu=(PROGRAM,))
     return survey(Outline(vendor.vendor_tree(raw, spec, "quiet"), "a lab machine"))
 
 

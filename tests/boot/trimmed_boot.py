@@ -14,7 +14,7 @@ from roundpen.contract.layout import Offer
 from roundpen.devicetree import Tree
 from roundpen.image.wrap import wrap_file
 from roundpen.kernel import trimmed
-from roundpen.lab import machines, qemu, run, session, vendor
+from roundpen.lab import emulator, machines, qemu, run, session, vendor
 from roundpen.lab.scenario import Scenario
 from roundpen.lab.session import Job, Kernel
 
@@ -46,6 +46,7 @@ def boot(
     initrd = folder / "initrd.cpio"
     initrd.write_bytes(session.guest_root(job, secrets.token_hex(16), kernel.image))
     words = session.command_line(job)
+    command = [*emulator.find(board).command]
     if board.family is machines.Family.PSCI:
         guest = qemu.Guest(kernel.image, initrd, words)
         arguments = qemu.direct_arguments(board, guest)
@@ -53,10 +54,10 @@ def boot(
         wrapped = folder / "Image.wrapped"
         wrap_file(kernel.image, wrapped, offer=offer)
         spec = vendor.VirtSpec(cpus=board.cpus, cpu=board.cpu, gic=3 if board.gic == 3 else 2)
-        arguments = vendor.arguments(spec, wrapped, initrd, words, folder)
+        arguments = vendor.arguments(spec, wrapped, initrd, words, folder, qemu=command)
         if offer is Offer.PSCI:
             _add_idle_state(folder / "vendor.dtb")
-    command = ["qemu-system-aarch64", *arguments, *qemu.common_arguments(board)]
+    command += [*arguments, *qemu.common_arguments(board)]
     wanted = re.compile(until)
     ended = run.run(
         command, lambda line, _: bool(wanted.search(line)), timeout=timeout, folder=folder

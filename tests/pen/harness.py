@@ -21,6 +21,7 @@ from roundpen.contract.layout import CpuState, Offer
 from roundpen.devicetree import Tree
 from roundpen.image import payload, wrap
 from roundpen.lab import vendor
+from roundpen.lab.emulator import PROGRAM
 from roundpen.lab.firmware import build
 from roundpen.lab.vendor import VirtSpec
 from roundpen.logbook.parse import Logbook, parse
@@ -29,6 +30,7 @@ from tests.pen.config import Config, Tests
 
 PEN = Path(__file__).parents[2] / "pen"
 VIRT_UART = 0x0900_0000
+QEMU = (PROGRAM,)
 PARTS = {"cortex-a53": 0xD03, "cortex-a72": 0xD08}
 _LINE = re.compile(r"(.*) #0x([0-9a-f]+)")
 _CASE = re.compile(r"case (\S+) (good|bad) ?(.*)")
@@ -90,7 +92,7 @@ def start(
     nonce: int,
     timeout: float,
     *,
-    qemu: tuple[str, ...] = vendor.QEMU,
+    qemu: tuple[str, ...] = QEMU,
     no_reboot: bool = True,
 ) -> Outcome:
     """Run QEMU in `workdir` for at most `timeout` seconds and read its console.
@@ -183,7 +185,7 @@ class Bench:
     """Runs machines in folders of their own, below `root`."""
 
     root: Path
-    qemu: tuple[str, ...] = vendor.QEMU
+    qemu: tuple[str, ...] = QEMU
 
     def folder(self, name: str) -> Path:
         """An empty folder for one run."""
@@ -261,7 +263,7 @@ class Bench:
 
 def need_tools() -> None:
     """Skip, with the reason, where a bare machine can't be built or started."""
-    for tool in (*vendor.QEMU, f"{build.PREFIX}gcc"):
+    for tool in (*QEMU, f"{build.PREFIX}gcc"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
 

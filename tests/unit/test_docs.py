@@ -126,7 +126,12 @@ def test_every_refusal_has_cause_and_cure() -> None:
 
 def test_exit_statuses() -> None:
     rows = table(DOCS / "messages.md", "exit-statuses")
-    assert [int(row[0]) for row in rows] == list(Exit)
+    said = [
+        (int(at), name)
+        for row in rows
+        for at, name in zip(*(cell.split(", ") for cell in row[:2]), strict=True)
+    ]
+    assert said == [(one.value, one.name) for one in Exit]
 
 
 def test_every_package_is_in_the_module_map() -> None:

@@ -131,12 +131,12 @@ def test_too_little_memory(tmp_path: Path) -> None:
     image.write_bytes(b"x")
     initrd.write_bytes(bytes(2**20))
     with pytest.raises(UserError, match=r"128 MiB of RAM don't hold .*give the machine more"):
-        vendor.arguments(VirtSpec(memory_mib=128), image, initrd, "", tmp_path)
+        vendor.arguments(VirtSpec(memory_mib=128), image, initrd, "", tmp_path, qemu=())
 
 
 def test_missing_image_is_named(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="gone: cannot be read: No such file"):
-        vendor.arguments(VirtSpec(), tmp_path / "gone", None, "", tmp_path)
+        vendor.arguments(VirtSpec(), tmp_path / "gone", None, "", tmp_path, qemu=())
 
 
 def test_missing_qemu_is_named(tmp_path: Path) -> None:

@@ -76,24 +76,27 @@ def check_files(
     # Not by fork: the caller may have threads, and a lock that one of them holds stays held in a
     # copy.
     with ProcessPoolExecutor(processes, get_context("forkserver")) as pool:
-        with _ctrl_c_later():
+        with _signals_later():
             found = pool.map(partial(check_file, system=system), paths, chunksize=_PIECE)
         yield from found
 
 
 @contextmanager
-def _ctrl_c_later() -> Iterator[None]:
-    """Start processes in here, and SIGINT comes when all have started; to them it never comes.
+def _signals_later() -> Iterator[None]:
+    """Start processes in here, and no signal ends this one before all have started.
 
-    Ctrl-C reaches every process of a terminal, and it is for the first to answer. What is started
-    here inherits that the signal is blocked.
+    Nobody would tell the others to end. To them none comes at all: Ctrl-C reaches every process
+    of a terminal, SIGTERM often every process of a service, and it is for the first to answer.
+    What is started here inherits that they are blocked.
     """
     import signal
     from multiprocessing import resource_tracker
 
-    # Now, or it starts with the first process, and that unblocks the signal.
+    # Now, or it starts with the first process, and that unblocks signals.
     resource_tracker.ensure_running()
-    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    earlier = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    )
     try:
         yield
     finally:

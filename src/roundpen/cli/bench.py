@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from roundpen import extras
 from roundpen.cli.exits import Exit
 from roundpen.cli.progress import progress
 from roundpen.errors import UserError
@@ -42,6 +43,7 @@ def _runs(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, and say whether all targets are met."""
+    extras.need("bench")
     from roundpen.lab.bench import checker, measure
     from roundpen.publish import publish
     from roundpen.report import bench as report

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from roundpen import extras
 from roundpen.cli.exits import Exit
 from roundpen.cli.progress import progress
 
@@ -32,6 +33,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Do both runs and print the table; the status is 0 only if both came out as they must."""
+    extras.need("demo")
     from roundpen.contract.layout import Offer
     from roundpen.lab import session
     from roundpen.lab.machines import RASPI3B

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""SIGTERM and SIGHUP end us as Ctrl-C does: what is open is closed, then the signal does its work.
+"""SIGTERM and SIGHUP end us as Ctrl-C does: from within, through all that is open.
 
-By default they end a process between two instructions: its temporary folders stay, and a build's
-compilers go on.
+By default they end a process between two instructions, and its temporary folders stay.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
@@ -24,7 +21,7 @@ class Ended(BaseException):
     def __init__(self, number: int) -> None:
         """`number`: the signal's."""
         super().__init__(number)
-        self.signal = number
+        self.signal = signal.Signals(number)
 
 
 @contextmanager
@@ -51,27 +48,4 @@ def _end(number: int, frame: FrameType | None) -> None:
     # Once is enough, and what tidies up is not to be stopped by a second.
     for one in SIGNALS:
         signal.signal(one, signal.SIG_IGN)
-    # A thread that waits for a program of somebody else's would keep us waiting for it.
-    for child in children(os.getpid()):
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(child, signal.SIGTERM)
     raise Ended(number)
-
-
-def children(process: int) -> list[int]:
-    """All that `process` has started, and what those have started, by Linux's own record."""
-    found = []
-    for path in Path(f"/proc/{process}/task").glob("*/children"):
-        with suppress(OSError):
-            found += [int(word) for word in path.read_text().split()]
-    return found + [below for child in found for below in children(child)]
-
-
-def end_by(number: int) -> int:
-    """End by the signal itself, so that whoever sent it sees that it did; returns only if blocked.
-
-    systemd, timeout(1) and a shell tell a program that a signal has ended from one that gave up.
-    """
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-    return 128 + number

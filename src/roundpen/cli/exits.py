@@ -19,8 +19,12 @@ class Exit(IntEnum):
     """The command line, or a file that it names, can't be used. argparse ends with 2 as well."""
     REFUSED = 3
     """This machine or its kernel won't; nothing was begun."""
+    HUNG_UP = 129
+    """SIGHUP: 128 + the signal's number, as a shell says it of a program that a signal ended."""
     INTERRUPTED = 130
-    """Ctrl-C: 128 + SIGINT, as a shell says it of a program that the signal ended."""
+    """SIGINT, Ctrl-C."""
+    TERMINATED = 143
+    """SIGTERM."""
 
 
 def of_error(error: RoundpenError) -> Exit:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
+from roundpen import extras
 from roundpen.cli.exits import Exit
 from roundpen.cli.progress import progress
 from roundpen.errors import UserError
@@ -30,7 +30,14 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "accounts for every CPU. Fetches Debian packages into the cache when it lacks them.",
     )
     verbs = parser.add_subparsers(dest="lab_verb", metavar="WHAT", required=True)
-    listing = verbs.add_parser("list", help="the machines and kernels there are")
+    listing = verbs.add_parser(
+        "list",
+        help="the machines and kernels there are",
+        description="Families of machines and the grammar of their names, kernels, faults. With "
+        "PATTERN, the machines that it matches.",
+    )
+    listing.add_argument("pattern", nargs="?", metavar="PATTERN", help="for example 'virt-*-8-*'")
+    listing.add_argument("--json", action="store_true", help="print all that there is as JSON")
     listing.set_defaults(run=run, what=_list)
     _register_run(verbs)
 
@@ -104,34 +111,24 @@ def run(args: argparse.Namespace) -> int:
     return what(args)
 
 
-def _list(_args: argparse.Namespace) -> int:
-    """Print the machines and kernels."""
-    from roundpen.kernel import debian, trimmed
-    from roundpen.lab.faults import Fault
-    from roundpen.lab.machines import MACHINES
+def _list(args: argparse.Namespace) -> int:
+    """Print the families, kernels and faults; or the machines that a pattern matches."""
+    from roundpen.lab.machines import MACHINES, matching
+    from roundpen.report import lab_list as report
 
-    machines = Table("machine", "CPUs", "what it is", title="Machines", title_justify="left")
-    for machine in MACHINES.values():
-        machines.add_row(machine.name, str(machine.cpus), machine.describes)
-    kernels = Table("kernel", "what it is", title="Kernels", title_justify="left")
-    for name, flavour in debian.FLAVOURS.items():
-        kernels.add_row(name, flavour.describes)
-    for name, built in trimmed.FLAVOURS.items():
-        kernels.add_row(name, f"built here: {built.describes}")
-    console = Console()
-    faults = Table(
-        "fault", "a CPU that ...", title="Faults of a virt-returning-...", title_justify="left"
-    )
-    for fault in Fault:
-        faults.add_row(fault.label, fault.value)
-    console.print(machines)
-    console.print(kernels)
-    console.print(faults)
+    pattern: str | None = args.pattern
+    machines = [*MACHINES.values()] if pattern is None else matching(pattern)
+    if args.json:
+        lines = iter([json.dumps(report.as_json(machines), indent=2)])
+    else:
+        lines = report.overview() if pattern is None else report.listing(machines)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     return Exit.DONE
 
 
 def _run(args: argparse.Namespace) -> int:
     """Do one run; the status is 0 only if all is accounted for."""
+    extras.need("lab")
     from roundpen.lab import session
 
     _check(args)

@@ -2,7 +2,7 @@
 """`roundpen VERB ...`: finds the verb, runs it, turns errors into one line and a status.
 
 Nothing that can be foreseen ends in a traceback: not a module that is not installed, not a disk
-that is full. A signal that ends us leaves no temporary folder and no child behind.
+that is full. A signal that ends us leaves no temporary folder and no machine behind.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from roundpen import __version__
-from roundpen.cli.ending import Ended, end_by, ended_by_signals
+from roundpen.cli.ending import Ended, ended_by_signals
 from roundpen.cli.exits import Exit, of_error
 from roundpen.errors import MachineError, RoundpenError, reason_of
 
@@ -81,14 +81,17 @@ def _run(only: Sequence[str], words: Sequence[str]) -> int:
     except OSError as error:
         return _complain(_failure(error))
     except KeyboardInterrupt:
+        from roundpen import scratch
+
+        scratch.sweep()
         sys.stderr.write("roundpen: interrupted\n")
         return Exit.INTERRUPTED
     except Ended as ended:
         from roundpen import scratch
 
         scratch.sweep()
-        _give_up_output()
-        return end_by(ended.signal)
+        sys.stderr.write(f"roundpen: ended by {ended.signal.name}\n")
+        return Exit(128 + ended.signal)
 
 
 def _failure(error: OSError) -> RoundpenError:

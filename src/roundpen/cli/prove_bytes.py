@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from roundpen import extras
 from roundpen.cli.exits import Exit
 from roundpen.errors import UserError, reason_of
 
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_bytes(args: argparse.Namespace) -> int:
     """Search; the status is 0 only if all holds."""
+    extras.need("prove")
     from roundpen.proof.bytes import prove
     from roundpen.report import bytes as report
 

@@ -131,18 +131,23 @@ def compile_image(name: str, source: Path, objects: Path, log: Path) -> None:
         ) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
-            out.write(line)
-            last = [*last[-14:], line.strip()]
-            if _ERROR.search(line) and len(errors) < _ERRORS:
-                errors.append(line.strip())
-            compiled += line.startswith("  CC ")
-            now = time.monotonic()
-            if now - reported >= _PROGRESS_EVERY:
-                reported = now
-                _log.info("kernel %s: %d files compiled, %.0f s", name, compiled, now - began)
-            if now - began > _LIMIT:
-                process.kill()
+        try:
+            for line in process.stdout:
+                out.write(line)
+                last = [*last[-14:], line.strip()]
+                if _ERROR.search(line) and len(errors) < _ERRORS:
+                    errors.append(line.strip())
+                compiled += line.startswith("  CC ")
+                now = time.monotonic()
+                if now - reported >= _PROGRESS_EVERY:
+                    reported = now
+                    _log.info("kernel %s: %d files compiled, %.0f s", name, compiled, now - began)
+                if now - began > _LIMIT:
+                    process.kill()
+        except BaseException:
+            # Interrupted: or leaving this block would wait for make to come to its end.
+            process.terminate()
+            raise
     if process.returncode != 0:
         # With more than one job, the error is not among the last lines.
         words = " | ".join(errors or last)

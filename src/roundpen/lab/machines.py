@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from fnmatch import fnmatchcase
 from itertools import product
 from typing import Literal
 
@@ -153,6 +155,38 @@ def _all() -> dict[str, Machine]:
 
 
 MACHINES: dict[str, Machine] = _all()
+
+
+def _one_of(values: Iterable[object]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+_SHAPE = f"gicv{_one_of((2, 3))}-{_one_of(_COUNTS)}-{_one_of(_CPUS)}"
+FAMILIES: tuple[tuple[str, str], ...] = (
+    (RASPI3B.name, RASPI3B.describes),
+    (RASPI4B.name, f"{RASPI4B.describes}; needs QEMU {RASPI4B.least_qemu}"),
+    (
+        f"psci-{_SHAPE}",
+        f"QEMU's own PSCI, the yardstick; more than {_GICV2_CPUS} CPUs: gicv3 only; "
+        "psci alone: psci-gicv3-4-a53",
+    ),
+    (
+        f"virt-{_one_of(_WORDS)}-el{_one_of((2, 1))}-{_SHAPE}",
+        "a spin-table with a word per CPU, one for all, or one that takes CPUs back; GIC as above",
+    ),
+)
+"""Name, or grammar of the names as a shell expands it, and what such a machine is."""
+
+
+def matching(pattern: str) -> list[Machine]:
+    """The machines whose names a shell's pattern matches.
+
+    Raises UserError when there is none.
+    """
+    found = [machine for name, machine in MACHINES.items() if fnmatchcase(name, pattern)]
+    if not found:
+        raise UserError(f"no machine matches {pattern!r}", remedy="see `roundpen lab list`")
+    return found
 
 
 def machine(name: str) -> Machine:

@@ -229,7 +229,7 @@ def _command(job: Job, nonce: str, folder: Path) -> list[str]:
     initrd.write_bytes(guest_root(job, nonce, first if job.kexec_wrapped else plain))
     guest = qemu.Guest(first, initrd, command_line(job), _tree(job))
     emulator = emulators.find(job.machine)
-    return [*emulator.command, *_arguments(job, guest, folder)]
+    return [*emulator.command, *_arguments(job, guest, folder, emulator)]
 
 
 def guest_root(job: Job, nonce: str, image: Path) -> bytes:
@@ -270,10 +270,12 @@ def _tree(job: Job) -> Path | None:
     return package.tree(job.machine.tree)
 
 
-def _arguments(job: Job, guest: qemu.Guest, folder: Path) -> list[str]:
+def _arguments(job: Job, guest: qemu.Guest, folder: Path, emulator: qemu.Emulator) -> list[str]:
     machine = job.machine
     if machine.family is not Family.VENDOR:
         return [*qemu.direct_arguments(machine, guest), *qemu.common_arguments(machine)]
     spec = vendor.spec_of(machine, job.faults)
-    made = vendor.arguments(spec, guest.image, guest.initrd, guest.command_line, folder)
+    made = vendor.arguments(
+        spec, guest.image, guest.initrd, guest.command_line, folder, qemu=emulator.command
+    )
     return [*made, *qemu.common_arguments(machine)]

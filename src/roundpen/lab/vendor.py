@@ -32,9 +32,6 @@ CLUSTER = {2: 8, 3: 16}
 """CPUs per Aff1 value: QEMU numbers by what one SGI can target."""
 CPUS_MAX = {2: 8, 3: 123}
 
-QEMU = ("qemu-system-aarch64",)
-"""How to start QEMU: the program and what stands before its arguments."""
-
 _DUMP_TIMEOUT = 60
 
 
@@ -282,11 +279,12 @@ def arguments(
     command_line: str,
     workdir: Path,
     *,
-    qemu: str | Sequence[str] = QEMU,
+    qemu: Sequence[str],
 ) -> list[str]:
     """Prepare a run in `workdir` (an existing folder) and give QEMU's arguments for it.
 
-    Serial, display and the program's name are the caller's; `qemu` is asked for the tree.
+    Serial, display and the program's name are the caller's. `qemu`: how the QEMU of this run is
+    started. It is asked for the tree: another version's would describe another machine.
     Raises MachineError when there is no QEMU or no compiler, or a file can't be written;
     UserError when the files don't fit.
     """
@@ -324,29 +322,30 @@ def _check_room(spec: VirtSpec, image: Path, image_size: int, initrd_size: int) 
         )
 
 
-def qemu_tree(spec: VirtSpec, workdir: Path, *, qemu: str | Sequence[str] = QEMU) -> bytes:
+def qemu_tree(spec: VirtSpec, workdir: Path, *, qemu: Sequence[str]) -> bytes:
     """The tree that QEMU itself makes for this machine; it ends before any CPU runs.
+
+    `qemu`: the program and what stands before its arguments.
 
     Raises MachineError when QEMU is missing or refuses the machine.
     """
-    program = [qemu] if isinstance(qemu, str) else list(qemu)
     out = workdir / "qemu.dtb"
     arguments_ = machine_arguments(spec)
     # A firmware has to be named, or QEMU describes the PSCI that it would offer itself.
     arguments_[1] += f",dumpdtb={out}"
-    command = [*program, *arguments_, "-display", "none", "-bios", os.devnull]
+    command = [*qemu, *arguments_, "-display", "none", "-bios", os.devnull]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=_DUMP_TIMEOUT
         )
         if done.returncode:
-            raise MachineError(f"{program[0]}: refuses the machine: {done.stderr.strip()}")
+            raise MachineError(f"{qemu[0]}: refuses the machine: {done.stderr.strip()}")
         return out.read_bytes()
     except subprocess.TimeoutExpired as error:
-        raise MachineError(f"{program[0]}: no device tree after {_DUMP_TIMEOUT} s") from error
+        raise MachineError(f"{qemu[0]}: no device tree after {_DUMP_TIMEOUT} s") from error
     except OSError as error:
         raise RefusedError(
-            f"{program[0]}: cannot give its device tree: {reason_of(error)}",
+            f"{qemu[0]}: cannot give its device tree: {reason_of(error)}",
             remedy="install qemu-system-arm (the name on Debian and Ubuntu)",
         ) from error
 

@@ -116,3 +116,5 @@ def _run_all(
         finally:
             for future in waiting:
                 future.cancel()
+            # Interrupted, the pool would wait for those that run.
+            search.stop()

@@ -33,6 +33,7 @@ _BUILD_SECONDS = 600
 _PROGRESS_SECONDS = 5
 _SETTINGS_VARIABLE = "ROUNDPEN_SWITCHES"
 _log = logging.getLogger(__name__)
+_running: set[subprocess.Popen[str]] = set()
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,12 @@ def run(task: Task) -> Run:
         peak_bytes=usage.peak_bytes,
         timeline=timeline,
     )
+
+
+def stop() -> None:
+    """End the verifiers that run, in whichever threads."""
+    for process in list(_running):
+        process.kill()
 
 
 def prepare(task: Task) -> None:
@@ -222,7 +229,11 @@ def _started(command: list[str], task: Task, folder: Path) -> Iterator[subproces
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
-            yield process
+            _running.add(process)
+            try:
+                yield process
+            finally:
+                _running.discard(process)
     except OSError as error:
         raise MachineError(f"{task.name}: the verifier cannot be run: {error}") from error
 

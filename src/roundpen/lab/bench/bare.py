@@ -142,7 +142,7 @@ def _boot(
     region.unlink(missing_ok=True)
     payload.write_bytes(_probe(spec, region, offer))
     wrap_file(payload, wrapped, offer=offer)
-    qemu = arguments(spec, wrapped, None, "", folder)
+    qemu = arguments(spec, wrapped, None, "", folder, qemu=emulator.command)
     command = [
         *emulator.command,
         *accelerator(qemu, emulator.version, traced),

@@ -207,7 +207,7 @@ def boot(
         initrd = folder / "initrd.cpio"
         steps_ = [*prologue, *guest_steps(scenario, machine.cpus)]
         initrd.write_bytes(_guest(steps_, nonce, image))
-        command = [*emulator.command, *_arguments(way, image, initrd, folder), *more]
+        command = [*emulator.command, *_arguments(way, image, initrd, folder, emulator), *more]
         ended = run.run(command, observe, timeout=_TIMEOUT, folder=folder)
     verdict = judge(events, scenario, machine.cpus, nonce)
     if ended.stopped is not run.Stopped.DONE or not verdict.passed:
@@ -256,13 +256,13 @@ def _ticks() -> bytes:
     return (cache.entry("ticks", cache.digest(compiler(), source), make) / "ticks").read_bytes()
 
 
-def _arguments(way: Way, image: Path, initrd: Path, folder: Path) -> list[str]:
+def _arguments(way: Way, image: Path, initrd: Path, folder: Path, emulator: Emulator) -> list[str]:
     machine = machines.machine(way.machine)
     if way.offer is not None:
         wrapped = folder / "Image.wrapped"
         wrap_file(image, wrapped, offer=way.offer)
         spec = vendor.VirtSpec(cpus=machine.cpus, cpu=machine.cpu, gic=3, memory_mib=machine.memory)
-        made = vendor.arguments(spec, wrapped, initrd, COMMAND_LINE, folder)
+        made = vendor.arguments(spec, wrapped, initrd, COMMAND_LINE, folder, qemu=emulator.command)
     else:
         made = qemu.direct_arguments(machine, qemu.Guest(image, initrd, COMMAND_LINE))
     return [*made, *qemu.common_arguments(machine), "-icount", ICOUNT]

@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -13,19 +10,9 @@ from pathlib import Path
 import pytest
 
 from roundpen.image.inspect import inspect
+from tests.install.wheel import ROOT, package
 
-ROOT = Path(__file__).parents[2]
 PEN = "roundpen/image/data/pen.bin"
-
-
-def package(source: Path, out: Path, target: str) -> Path:
-    """Build one package with the build system itself: no network, no environment of its own."""
-    argv = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(out)]
-    env = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
-    done = subprocess.run(argv, cwd=source, env=env, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    (built,) = out.iterdir()
-    return built
 
 
 @pytest.fixture(scope="module")
