@@ -44,7 +44,7 @@ series:
 
 # Not in CI. docs/status.md says when it last ran, and how it went.
 test-long:
-	@scripts/setup dev lab kernel proof
+	@scripts/setup dev lab kernel proof fresh
 	$(PYTEST) -n 1 --timeout 7200 tests/long
 	$(MAKE) series
 

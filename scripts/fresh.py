@@ -165,14 +165,15 @@ def check_host(systems: Sequence[System]) -> None:
             f"making a system and mounting in it needs root, and this is user {os.geteuid()}",
             remedy="run it as root: sudo scripts/fresh.py ...",
         )
+    for system in systems:
+        if not system.keyring.is_file():
+            raise MachineError(
+                f"{system.name}: {system.keyring} is not there, so nothing of it can be checked",
+                remedy="install the package that has it, or copy it from such a system",
+            )
     missing = [package for tool, package in _TOOLS.items() if shutil.which(tool) is None]
-    missing += [
-        f"{system.name.partition('-')[0]}-{'archive-' if 'debian' in system.name else ''}keyring"
-        for system in systems
-        if not system.keyring.is_file()
-    ]
     if missing:
-        names = " ".join(dict.fromkeys(missing))
+        names = " ".join(missing)
         raise MachineError(f"missing: {names}", remedy=f"apt-get install {names}")
     probe = subprocess.run(
         ["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True

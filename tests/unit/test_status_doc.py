@@ -12,13 +12,14 @@ from roundpen.contract import layout
 from roundpen.lab.bench import figures
 from roundpen.lab.bench.figures import AFFINITY_INFO, CPU_OFF, CPU_ON, Figure
 from roundpen.lab.bench.trace import Call
+from tests.unit.test_citations import targets
 from tests.unit.test_contract_doc import functions
 from tests.unit.test_docs import DOCS, ROOT, table
 
 STATUS = DOCS / "status.md"
 FOLDERS = ("boards", "boot", "long", "pen", "proof", "series")
 """What starts machines, searches, or judges other people's things: what shows something."""
-DATE = r"20\d\d-\d\d-\d\d\b.*|not yet"
+DATE = r"20\d\d-\d\d-\d\d\b.*|not yet\b.*"
 
 
 def shown() -> list[list[str]]:
@@ -53,6 +54,16 @@ def test_what_make_test_leaves_out_has_a_date() -> None:
         assert re.fullmatch(DATE if long == {True} else "each change", ran), f"{what}: {ran}"
     for command, *_, ran in table(STATUS, "by-hand"):
         assert re.fullmatch(DATE, ran), f"{command}: {ran}"
+
+
+def test_every_target_is_a_first_command() -> None:
+    rows = table(STATUS, "first-commands")
+    named = [name for target, *_ in rows for name in re.findall(r"`([a-z-]+)`", target)]
+    # test-long is what tries the others.
+    assert set(named) == targets() - {"test-long"}
+    assert len(named) == len(set(named))
+    for target, *cells in rows:
+        assert all(re.fullmatch(DATE, cell) for cell in cells), target
 
 
 def bench_figures() -> dict[str, Figure]:
