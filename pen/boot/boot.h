@@ -55,7 +55,7 @@ struct means {
  * A node and its ancestors, the root first, kept while walking: libfdt finds a
  * parent by walking again from the start. Starts as {.depth = -1}.
  */
-#define LINEAGE_MAX 16
+#define LINEAGE_MAX 63 /* as deep as Linux's tree: FDT_MAX_DEPTH - 1 */
 struct lineage {
 	int nodes[LINEAGE_MAX];
 	int depth;
@@ -68,6 +68,17 @@ struct board {
 	uint32_t boot_cpu;
 	struct means off;
 	struct means reset;
+	int psci_node; /* offset of the node that Linux would take for PSCI; negative: none */
+};
+
+/* A walk over the CPU nodes (reading.c); the first call of cpus_next() goes to the first. */
+struct cpus {
+	int parent;
+	int cells; /* of an id */
+	int node;
+	uint64_t mpidr;
+	bool failed;
+	bool more_than_one_id; /* some node's reg goes on behind its first id */
 };
 
 extern struct descriptor image_descriptor;
@@ -92,19 +103,39 @@ struct memory_check {
 	uint32_t work;
 };
 
-/* survey.c, facts.c: read the tree. */
-uint32_t survey(const void *tree, uint64_t own_mpidr, struct board *board);
+/* reading.c: read it as Linux does. */
+bool string_is(const void *tree, int node, const char *name, const char *wanted);
+bool has_device_type(const void *tree, int node, const char *type);
+bool is_compatible(const void *tree, int node, const char *wanted);
+bool first_cell(const void *tree, int node, const char *name, uint32_t *cell);
+int cells_below(const void *tree, const struct lineage *lineage, int depth, const char *name);
+bool bus_cells(const void *tree, int node, int cells[2]);
+bool root_cells(const void *tree, int cells[2]);
+bool is_available(const void *tree, int node);
+bool is_failed(const void *tree, int node);
+int cpus_node(const void *tree);
+bool is_cpu(const void *tree, int node);
+bool cpus_begin(const void *tree, struct cpus *cpus);
+bool cpus_next(const void *tree, struct cpus *cpus);
+bool each_has_its_node(const void *tree, const struct board *board);
+bool release_word(const void *tree, int node, uint64_t *word);
+bool is_psci(const void *tree, int node);
+bool is_memory(const void *tree, int node, const char **property);
+bool reservations_count(const void *tree);
+
+/* survey.c, look.c, facts.c: read the tree. */
+uint32_t survey(const void *tree, uint64_t own_mpidr, uint32_t offer, struct board *board);
+uint32_t look_around(const void *tree, uint32_t offer, struct board *board);
 uint32_t find_live_pen(const void *tree, uint64_t level, uint64_t *live_pen);
 struct memory_check check_memory(const void *tree, struct range reserved, struct range work);
-int cells_of(const void *tree, int node, const char *name, int otherwise);
-bool bus_cells(const void *tree, int node, int cells[2]);
 uint64_t read_cells(const void *value, int cells);
 bool has_string(const void *tree, int node, const char *property, const char *string);
 bool next_with_ancestors(const void *tree, struct lineage *lineage);
 bool physical_reg(const void *tree, const struct lineage *lineage, uint64_t *address);
 
 /* means.c: how this board is reset and switched off. */
-void find_means(const void *tree, struct board *board);
+void find_means(const void *tree, const struct lineage *lineage, const char *compatible,
+		struct board *board);
 
 /* region.c: the reserved region. */
 volatile struct logbook *logbook_at(uint64_t reserved);
@@ -116,7 +147,7 @@ void fill_region(uint64_t reserved, const struct board *board);
 size_t work_size(const void *tree);
 uint32_t copy_tree(const void *tree, const struct places *places);
 uint32_t reserve_region(void *tree, uint64_t reserved);
-uint32_t offer_psci(void *tree, uint64_t reserved);
+uint32_t offer_psci(void *tree, uint64_t reserved, int psci_node);
 uint32_t offer_return(void *tree, uint64_t reserved);
 uint32_t say_in_chosen(void *tree, const char *name, const char *value);
 void mark_failed(void *tree, uint64_t mpidr);

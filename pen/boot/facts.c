@@ -4,26 +4,6 @@
 #include <libfdt.h>
 #include <string.h>
 
-int cells_of(const void *tree, int node, const char *name, int otherwise)
-{
-	int length;
-	const fdt32_t *value = fdt_getprop(tree, node, name, &length);
-
-	if (!value)
-		return otherwise;
-	if (length != sizeof(*value))
-		return -1;
-	return (int)fdt32_ld(value);
-}
-
-/* How wide addresses and sizes are below `node`; false unless both are one or two cells. */
-bool bus_cells(const void *tree, int node, int cells[2])
-{
-	cells[0] = cells_of(tree, node, "#address-cells", 2);
-	cells[1] = cells_of(tree, node, "#size-cells", 1);
-	return cells[0] >= 1 && cells[0] <= 2 && cells[1] >= 1 && cells[1] <= 2;
-}
-
 uint64_t read_cells(const void *value, int cells)
 {
 	const fdt32_t *cell = value;
@@ -39,14 +19,15 @@ bool has_string(const void *tree, int node, const char *property, const char *st
 	return fdt_stringlist_search(tree, node, property, string) >= 0;
 }
 
-/* One step up: from the addresses of `bus` to those of its parent. */
-static bool translate_step(const void *tree, int bus, int parent, uint64_t *address)
+/* One step up: from the addresses of the bus at `depth` to those of its parent. */
+static bool translate_step(const void *tree, const struct lineage *lineage, int depth,
+			   uint64_t *address)
 {
 	int length;
-	const fdt32_t *range = fdt_getprop(tree, bus, "ranges", &length);
-	int child_cells = cells_of(tree, bus, "#address-cells", 2);
-	int size_cells = cells_of(tree, bus, "#size-cells", 1);
-	int parent_cells = cells_of(tree, parent, "#address-cells", 2);
+	const fdt32_t *range = fdt_getprop(tree, lineage->nodes[depth], "ranges", &length);
+	int child_cells = cells_below(tree, lineage, depth, "#address-cells");
+	int size_cells = cells_below(tree, lineage, depth, "#size-cells");
+	int parent_cells = cells_below(tree, lineage, depth - 1, "#address-cells");
 	int entry = child_cells + parent_cells + size_cells;
 
 	if (!range || child_cells < 1 || child_cells > 2 || size_cells < 1 || size_cells > 2 ||
@@ -66,14 +47,19 @@ static bool translate_step(const void *tree, int bus, int parent, uint64_t *addr
 	return false;
 }
 
-/* The next node in the tree's order, with all its ancestors. False at the end. */
+/*
+ * The next node in the tree's order, with all its ancestors. False at the end.
+ * Linux has no nodes in its tree either that are too deep for a lineage.
+ */
 bool next_with_ancestors(const void *tree, struct lineage *lineage)
 {
 	int node = lineage->depth < 0 ? -1 : lineage->nodes[lineage->depth];
 
-	node = fdt_next_node(tree, node, &lineage->depth);
-	if (node < 0 || lineage->depth < 0 || lineage->depth >= LINEAGE_MAX)
-		return false;
+	do {
+		node = fdt_next_node(tree, node, &lineage->depth);
+		if (node < 0 || lineage->depth < 0)
+			return false;
+	} while (lineage->depth >= LINEAGE_MAX);
 	lineage->nodes[lineage->depth] = node;
 	return true;
 }
@@ -86,12 +72,12 @@ bool physical_reg(const void *tree, const struct lineage *lineage, uint64_t *add
 
 	if (!reg || depth < 1)
 		return false;
-	cells = cells_of(tree, lineage->nodes[depth - 1], "#address-cells", 2);
+	cells = cells_below(tree, lineage, depth - 1, "#address-cells");
 	if (cells < 1 || cells > 2 || length < cells * 4)
 		return false;
 	*address = read_cells(reg, cells);
 	for (depth--; depth > 0; depth--)
-		if (!translate_step(tree, lineage->nodes[depth], lineage->nodes[depth - 1], address))
+		if (!translate_step(tree, lineage, depth, address))
 			return false;
 	return true;
 }

@@ -56,7 +56,7 @@ static uint32_t decide(const void *tree, uint64_t level, uint64_t *live_pen)
 		return REFUSAL_TREE_BAD;
 	if (find_live_pen(tree, level, live_pen))
 		return REFUSAL_LIVE_PEN;
-	reason = survey(tree, own_mpidr(), &board);
+	reason = survey(tree, own_mpidr(), image_descriptor.offer, &board);
 	if (reason)
 		return reason;
 	if (image_descriptor.offer != OFFER_PSCI && image_descriptor.offer != OFFER_RETURN)
@@ -96,12 +96,10 @@ static uint32_t offer(const void *tree, const struct places *places)
 	uint32_t reason = copy_tree(tree, places);
 
 	if (!reason)
-		reason = image_descriptor.offer == OFFER_PSCI ? offer_psci(copy, reserved)
+		reason = image_descriptor.offer == OFFER_PSCI ? offer_psci(copy, reserved, board.psci_node)
 							      : offer_return(copy, reserved);
 	if (reason)
 		return reason;
-	if (image_descriptor.offer == OFFER_PSCI)
-		find_means(tree, &board);
 	fill_region(reserved, &board);
 	logbook_at(reserved)->offer = image_descriptor.offer;
 	gather(reserved, &board, copy);

@@ -113,26 +113,22 @@ static void syscon(const void *tree, const struct lineage *lineage, struct means
 	add(means, base + offset, ~mask, value & mask);
 }
 
-void find_means(const void *tree, struct board *board)
+/* What the last of the line can do; look.c asks this of every node that is compatible with something. */
+void find_means(const void *tree, const struct lineage *lineage, const char *compatible,
+		struct board *board)
 {
-	struct lineage lineage = {.depth = -1};
+	int node = lineage->nodes[lineage->depth];
 
-	while (next_with_ancestors(tree, &lineage)) {
-		int length, node = lineage.nodes[lineage.depth];
-		const char *compatible = fdt_getprop(tree, node, "compatible", &length);
-
-		/* A cheap look first: this walks the whole tree with the caches off. */
-		if (!compatible || length < 2 ||
-		    (memcmp(compatible, "br", 2) && memcmp(compatible, "sy", 2)) ||
-		    has_string(tree, node, "status", "disabled"))
-			continue;
-		if (has_string(tree, node, "compatible", "brcm,bcm2835-pm") ||
-		    has_string(tree, node, "compatible", "brcm,bcm2711-pm") ||
-		    has_string(tree, node, "compatible", "brcm,bcm2835-pm-wdt"))
-			broadcom(tree, &lineage, board);
-		else if (has_string(tree, node, "compatible", "syscon-reboot"))
-			syscon(tree, &lineage, &board->reset);
-		else if (has_string(tree, node, "compatible", "syscon-poweroff"))
-			syscon(tree, &lineage, &board->off);
-	}
+	/* A cheap look first: this is asked all over the tree with the caches off. */
+	if ((memcmp(compatible, "br", 2) && memcmp(compatible, "sy", 2)) ||
+	    !is_available(tree, node))
+		return;
+	if (has_string(tree, node, "compatible", "brcm,bcm2835-pm") ||
+	    has_string(tree, node, "compatible", "brcm,bcm2711-pm") ||
+	    has_string(tree, node, "compatible", "brcm,bcm2835-pm-wdt"))
+		broadcom(tree, lineage, board);
+	else if (has_string(tree, node, "compatible", "syscon-reboot"))
+		syscon(tree, lineage, &board->reset);
+	else if (has_string(tree, node, "compatible", "syscon-poweroff"))
+		syscon(tree, lineage, &board->off);
 }

@@ -78,7 +78,7 @@ uint32_t reserve_region(void *tree, uint64_t reserved)
 	fdt32_t reg[4];
 	int cells[2], parent, node, used;
 
-	if (!bus_cells(tree, 0, cells) || (cells[0] == 1 && reserved >> 32))
+	if (!root_cells(tree, cells) || (cells[0] == 1 && reserved >> 32))
 		return REFUSAL_CELLS_BAD;
 	parent = reserved_memory(tree, cells);
 	if (parent < 0)
@@ -96,16 +96,21 @@ uint32_t reserve_region(void *tree, uint64_t reserved)
 	return REFUSAL_NONE;
 }
 
-static uint32_t declare_psci(void *tree)
+/*
+ * Linux takes the first node that calls itself PSCI, and does without when that
+ * one is disabled: where there is one already it has to become ours. What it
+ * promised the firmware lacks, or the CPUs would not be in a spin-table.
+ */
+static uint32_t declare_psci(void *tree, int node)
 {
 	static const char compatible[] = "arm,psci-1.0\0arm,psci-0.2";
-	int node = fdt_add_subnode(tree, 0, "psci");
 
+	if (node < 0)
+		node = fdt_add_subnode(tree, 0, "psci");
 	if (node == -FDT_ERR_EXISTS)
 		node = fdt_path_offset(tree, "/psci");
 	if (node < 0)
 		return reason_of(node);
-	/* A node that is there but disabled promises what the firmware lacks; ours holds. */
 	fdt_delprop(tree, node, "status");
 	if (fdt_setprop(tree, node, "compatible", compatible, sizeof(compatible)) ||
 	    fdt_setprop_string(tree, node, "method", "hvc"))
@@ -113,16 +118,26 @@ static uint32_t declare_psci(void *tree)
 	return REFUSAL_NONE;
 }
 
+/*
+ * Is the node's method ours to change? One that is marked as failed is none of
+ * Linux's CPUs since 5.18; for an older kernel it has to stay what it was, save
+ * that a firmware's loop may no longer be called.
+ */
+static bool is_ours(const void *tree, const struct cpus *cpus)
+{
+	return !cpus->failed || string_is(tree, cpus->node, "enable-method", "spin-table");
+}
+
 static uint32_t switch_cpus(void *tree)
 {
-	int cpus = fdt_path_offset(tree, "/cpus");
-	int node;
+	struct cpus cpus;
 
-	fdt_for_each_subnode(node, tree, cpus) {
-		if (!has_string(tree, node, "device_type", "cpu"))
+	cpus_begin(tree, &cpus);
+	while (cpus_next(tree, &cpus)) {
+		if (!is_ours(tree, &cpus))
 			continue;
-		fdt_delprop(tree, node, "cpu-release-addr");
-		if (fdt_setprop_string(tree, node, "enable-method", "psci"))
+		fdt_delprop(tree, cpus.node, "cpu-release-addr");
+		if (fdt_setprop_string(tree, cpus.node, "enable-method", "psci"))
 			return REFUSAL_TREE_FULL;
 	}
 	return REFUSAL_NONE;
@@ -139,12 +154,13 @@ uint32_t say_in_chosen(void *tree, const char *name, const char *value)
 	return reason_of(fdt_setprop_string(tree, chosen, name, value));
 }
 
-uint32_t offer_psci(void *tree, uint64_t reserved)
+/* `psci_node` is an offset in the tree as received: that node comes first. */
+uint32_t offer_psci(void *tree, uint64_t reserved, int psci_node)
 {
-	uint32_t reason = reserve_region(tree, reserved);
+	uint32_t reason = declare_psci(tree, psci_node);
 
 	if (!reason)
-		reason = declare_psci(tree);
+		reason = reserve_region(tree, reserved);
 	if (!reason)
 		reason = switch_cpus(tree);
 	if (!reason)
@@ -152,21 +168,20 @@ uint32_t offer_psci(void *tree, uint64_t reserved)
 	return reason;
 }
 
-/* Contract, T1 and T2. Slots are numbered in the tree's order, as survey() counted. */
+/* Contract, T1 and T2. Slots are numbered as survey() counted. */
 static uint32_t give_return_addresses(void *tree, uint64_t reserved)
 {
-	int cpus = fdt_path_offset(tree, "/cpus");
 	uint64_t word = reserved + SLOT_OFFSET;
-	int node;
+	struct cpus cpus;
 
-	fdt_for_each_subnode(node, tree, cpus) {
-		if (!has_string(tree, node, "device_type", "cpu"))
+	cpus_begin(tree, &cpus);
+	for (; cpus_next(tree, &cpus); word += SLOT_SIZE) {
+		if (!is_ours(tree, &cpus))
 			continue;
-		if (fdt_setprop_string(tree, node, "enable-method", "spin-table") ||
-		    fdt_setprop_u64(tree, node, "cpu-release-addr", word) ||
-		    fdt_setprop_u64(tree, node, "cpu-return-addr", reserved + RESIDENT_RETURN))
+		if (fdt_setprop_string(tree, cpus.node, "enable-method", "spin-table") ||
+		    fdt_setprop_u64(tree, cpus.node, "cpu-release-addr", word) ||
+		    fdt_setprop_u64(tree, cpus.node, "cpu-return-addr", reserved + RESIDENT_RETURN))
 			return REFUSAL_TREE_FULL;
-		word += SLOT_SIZE;
 	}
 	return REFUSAL_NONE;
 }
@@ -188,17 +203,12 @@ uint32_t offer_return(void *tree, uint64_t reserved)
  */
 void mark_failed(void *tree, uint64_t mpidr)
 {
-	int cpus = fdt_path_offset(tree, "/cpus");
-	int cells = cells_of(tree, cpus, "#address-cells", 1);
-	int node;
+	struct cpus cpus;
 
-	fdt_for_each_subnode(node, tree, cpus) {
-		const void *reg = fdt_getprop(tree, node, "reg", NULL);
-
-		if (!has_string(tree, node, "device_type", "cpu") || !reg)
-			continue;
-		if ((read_cells(reg, cells) & MPIDR_AFFINITY) == mpidr) {
-			fdt_setprop_string(tree, node, "status", "fail");
+	cpus_begin(tree, &cpus);
+	while (cpus_next(tree, &cpus)) {
+		if (cpus.mpidr == mpidr) {
+			fdt_setprop_string(tree, cpus.node, "status", "fail");
 			return;
 		}
 	}

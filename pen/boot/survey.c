@@ -4,56 +4,17 @@
 #include <libfdt.h>
 #include <string.h>
 
-static bool has_device_type(const void *tree, int node, const char *type)
+/* How this CPU is started. Linux asks its own node only, whatever /cpus says. */
+static uint32_t check_method(const void *tree, int node, struct cpu *cpu)
 {
-	int length;
-	const char *value = fdt_getprop(tree, node, "device_type", &length);
-
-	return value && (size_t)length == strlen(type) + 1 && !memcmp(value, type, (size_t)length);
-}
-
-/* cpu-release-addr: a u64 (Devicetree Specification 0.4, 3.8.1). */
-static bool release_word(const void *tree, int node, uint64_t *word)
-{
-	int length;
-	const void *value = fdt_getprop(tree, node, "cpu-release-addr", &length);
-
-	if (!value || length != 8)
-		return false;
-	*word = read_cells(value, 2);
-	return *word && !(*word & 7);
-}
-
-/* How this CPU is started; older trees say it once, in /cpus. */
-static uint32_t check_method(const void *tree, int cpus, int node)
-{
-	if (!fdt_getprop(tree, node, "enable-method", NULL))
-		node = cpus;
-	if (has_string(tree, node, "enable-method", "psci"))
+	if (string_is(tree, node, "enable-method", "psci"))
 		return REFUSAL_PSCI_PRESENT;
-	if (!has_string(tree, node, "enable-method", "spin-table"))
+	if (!string_is(tree, node, "enable-method", "spin-table"))
 		return REFUSAL_NOT_SPIN_TABLE;
+	/* Linux would write to an unaligned word; with caches off that is a fault. */
+	if (!release_word(tree, node, &cpu->release) || !cpu->release || cpu->release & 7)
+		return REFUSAL_RELEASE_WORD_BAD;
 	return REFUSAL_NONE;
-}
-
-static uint32_t add_cpu(const void *tree, int cpus, int node, struct board *board,
-			bool is_boot_cpu)
-{
-	struct cpu *cpu = &board->cpus[board->cpu_count];
-	uint32_t reason;
-
-	if (is_boot_cpu) {
-		board->boot_cpu = board->cpu_count++;
-		return REFUSAL_NONE;
-	}
-	cpu->out_of_use = has_string(tree, node, "status", "fail");
-	board->cpu_count++;
-	if (cpu->out_of_use)
-		return REFUSAL_NONE;
-	reason = check_method(tree, cpus, node);
-	if (!reason && !release_word(tree, node, &cpu->release))
-		reason = REFUSAL_RELEASE_WORD_BAD;
-	return reason;
 }
 
 static bool known(const struct board *board, uint64_t mpidr)
@@ -64,49 +25,65 @@ static bool known(const struct board *board, uint64_t mpidr)
 	return false;
 }
 
-uint32_t survey(const void *tree, uint64_t own_mpidr, struct board *board)
+/* The first reason that a CPU gives; what makes all of them unusable comes before it. */
+static uint32_t survey_cpus(const void *tree, uint64_t own_mpidr, struct board *board)
 {
-	int cpus = fdt_path_offset(tree, "/cpus");
-	int cells = cpus < 0 ? 1 : cells_of(tree, cpus, "#address-cells", 1);
-	uint32_t reason = REFUSAL_NONE;
-	bool boot_cpu_seen = false;
-	int node;
+	struct cpus cpus;
+	uint32_t reason = REFUSAL_NONE, secondaries = 0;
+	bool boot_cpu_seen = false, readable = cpus_begin(tree, &cpus);
 
-	if (cpus < 0)
+	if (cpus.parent < 0)
 		return REFUSAL_BOOT_CPU_UNKNOWN;
-	if (cells < 1 || cells > 2)
+	if (!readable)
 		return REFUSAL_CELLS_BAD;
-	fdt_for_each_subnode(node, tree, cpus) {
-		int length;
-		const void *reg = fdt_getprop(tree, node, "reg", &length);
-		uint64_t mpidr;
-		uint32_t found;
+	while (cpus_next(tree, &cpus)) {
+		struct cpu *cpu = &board->cpus[board->cpu_count];
 
-		if (!has_device_type(tree, node, "cpu"))
-			continue;
-		if (!reg || length != cells * 4)
-			return REFUSAL_CELLS_BAD;
-		mpidr = read_cells(reg, cells) & MPIDR_AFFINITY;
-		if (known(board, mpidr))
+		if (known(board, cpus.mpidr))
 			return REFUSAL_DUPLICATE_CPU;
 		if (board->cpu_count == SLOT_MAX)
 			return REFUSAL_TOO_MANY_CPUS;
-		board->cpus[board->cpu_count].mpidr = mpidr;
-		found = add_cpu(tree, cpus, node, board, mpidr == own_mpidr);
-		boot_cpu_seen |= mpidr == own_mpidr;
-		if (!reason)
-			reason = found;
+		cpu->mpidr = cpus.mpidr;
+		cpu->out_of_use = cpus.failed;
+		if (!cpus.failed && cpus.mpidr == own_mpidr) {
+			board->boot_cpu = board->cpu_count;
+			boot_cpu_seen = true;
+		} else if (!cpus.failed) {
+			secondaries++;
+			if (!reason)
+				reason = check_method(tree, cpus.node, cpu);
+		}
+		board->cpu_count++;
 	}
 	if (!boot_cpu_seen)
 		return REFUSAL_BOOT_CPU_UNKNOWN;
-	return board->cpu_count == 1 ? REFUSAL_NO_SECONDARIES : reason;
+	if (!secondaries)
+		return REFUSAL_NO_SECONDARIES;
+	if (cpus.more_than_one_id && !each_has_its_node(tree, board))
+		return REFUSAL_DUPLICATE_CPU;
+	return reason;
+}
+
+uint32_t survey(const void *tree, uint64_t own_mpidr, uint32_t offer, struct board *board)
+{
+	uint32_t reason = survey_cpus(tree, own_mpidr, board);
+	int cells[2];
+
+	if (reason)
+		return reason;
+	if (!root_cells(tree, cells))
+		return REFUSAL_CELLS_BAD;
+	if (!reservations_count(tree))
+		return REFUSAL_RESERVATIONS_IGNORED;
+	return look_around(tree, offer, board);
 }
 
 /* Is `wanted` touched by, or (within) wholly inside, one of the ranges in reg? */
-static bool any_range(const void *tree, int node, int cells[2], struct range wanted, bool within)
+static bool any_range(const void *tree, int node, const char *property, int cells[2],
+		      struct range wanted, bool within)
 {
 	int length, entry = cells[0] + cells[1];
-	const fdt32_t *reg = fdt_getprop(tree, node, "reg", &length);
+	const fdt32_t *reg = fdt_getprop(tree, node, property, &length);
 
 	for (; reg && length >= entry * 4; length -= entry * 4, reg += entry) {
 		struct range range = {.start = read_cells(reg, cells[0])};
@@ -121,11 +98,12 @@ static bool any_range(const void *tree, int node, int cells[2], struct range wan
 
 static bool is_ram(const void *tree, int cells[2], struct range wanted)
 {
+	const char *property;
 	int node;
 
 	fdt_for_each_subnode(node, tree, 0)
-		if (has_device_type(tree, node, "memory") &&
-		    any_range(tree, node, cells, wanted, true))
+		if (is_memory(tree, node, &property) &&
+		    any_range(tree, node, property, cells, wanted, true))
 			return true;
 	return false;
 }
@@ -149,19 +127,19 @@ static bool is_live(uint64_t reserved, uint64_t level)
 uint32_t find_live_pen(const void *tree, uint64_t level, uint64_t *live_pen)
 {
 	int root[2], parent = fdt_path_offset(tree, "/reserved-memory");
-	int cells = parent < 0 ? 0 : cells_of(tree, parent, "#address-cells", 2);
 	int node;
 
-	if (cells < 1 || cells > 2 || !bus_cells(tree, 0, root))
+	/* Linux takes these with the root's cells or not at all. */
+	if (parent < 0 || !root_cells(tree, root))
 		return REFUSAL_NONE;
 	fdt_for_each_subnode(node, tree, parent) {
 		int length;
 		uint64_t reserved;
 		const void *reg = fdt_getprop(tree, node, "reg", &length);
 
-		if (!reg || length < cells * 4 || !has_string(tree, node, "compatible", COMPATIBLE))
+		if (!reg || length < root[0] * 4 || !has_string(tree, node, "compatible", COMPATIBLE))
 			continue;
-		reserved = read_cells(reg, cells);
+		reserved = read_cells(reg, root[0]);
 		/* The tree may say anything; a look outside RAM could be the last one. */
 		if (reserved & (RESERVED_ALIGN - 1) ||
 		    !is_ram(tree, root, (struct range){reserved, reserved + RESERVED_SIZE}) ||
@@ -188,7 +166,7 @@ static bool is_reserved(const void *tree, struct range wanted)
 	if (parent < 0 || !bus_cells(tree, parent, cells))
 		return false;
 	fdt_for_each_subnode(node, tree, parent)
-		if (any_range(tree, node, cells, wanted, false))
+		if (any_range(tree, node, "reg", cells, wanted, false))
 			return true;
 	return false;
 }
@@ -229,7 +207,7 @@ struct memory_check check_memory(const void *tree, struct range reserved, struct
 	int cells[2];
 	bool in_ram;
 
-	if (!bus_cells(tree, 0, cells))
+	if (!root_cells(tree, cells))
 		return check;
 	in_ram = is_ram(tree, cells, (struct range){reserved.start, work.end});
 	check.reserved = check_range(tree, cells, reserved, in_ram);

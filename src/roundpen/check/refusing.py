@@ -19,8 +19,12 @@ def refusal(board: Board, offer: Offer = Offer.PSCI) -> Refusal:
     reason = _cpus(board)
     if reason is not Refusal.NONE:
         return reason
+    if any(trouble.path == "/" and trouble.prop == "#address-cells" for trouble in board.troubles):
+        return Refusal.CELLS_BAD
     if board.reservations_ignored is not None:
         return Refusal.RESERVATIONS_IGNORED
+    if offer is Offer.PSCI and board.psci and board.psci[0].path == "/":
+        return Refusal.PSCI_PRESENT
     if offer is Offer.PSCI and any(gic.version == 5 for gic in board.gics):
         return Refusal.GIC_V5
     return Refusal.NONE
@@ -43,7 +47,7 @@ def _cpus(board: Board) -> Refusal:
         return Refusal.BOOT_CPU_UNKNOWN
     if not any(has_slot(cpu) and not cpu.is_boot and not cpu.failed for cpu in board.cpus):
         return Refusal.NO_SECONDARIES
-    if first is Refusal.NONE and any(cpu.read_at != cpu.path for cpu in board.cpus):
+    if any(cpu.read_at != cpu.path for cpu in board.cpus):
         return Refusal.DUPLICATE_CPU
     return first
 

@@ -28,7 +28,6 @@ from roundpen.devicetree import Node, Outline
 from roundpen.errors import UserError
 
 _GICS = {
-    "arm,gic-v5": 5,
     "arm,gic-v3": 3,
     "arm,gic-400": 2,
     "arm,cortex-a15-gic": 2,
@@ -38,6 +37,7 @@ _GICS = {
     "qcom,msm-qgic2": 2,
 }
 _ITS = "arm,gic-v3-its"
+_GICV5 = "arm,gic-v5"
 _OF_INTEREST = re.compile(rb"psci|gic", re.IGNORECASE)
 """In the `compatible` of all that is in the tables above."""
 _TOP = 1 << 64
@@ -274,10 +274,13 @@ def _by_compatible(
         names = node.strings("compatible")
         enabled = reading.is_available(node)
         matched = reading.compatible_with(node, reading.PSCI)
+        if not reading.is_seen(node):
+            continue
         if matched is not None:
-            if reading.is_seen(node):
-                psci.append(_psci(node, names, matched, enabled))
-        elif _ITS in names and enabled:
+            psci.append(_psci(node, names, matched, enabled))
+        if enabled and reading.compatible_with(node, (_GICV5,)):
+            gics.append(Gic(node.path, 5))
+        elif enabled and _ITS in names:
             its.append(node.path)
         elif enabled:
             gics += [Gic(node.path, _GICS[name]) for name in names if name in _GICS][:1]
