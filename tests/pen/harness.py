@@ -31,6 +31,8 @@ from tests.pen.config import Config, Tests
 PEN = Path(__file__).parents[2] / "pen"
 VIRT_UART = 0x0900_0000
 QEMU = (PROGRAM,)
+COUNTED = "shift=5,sleep=off"
+"""32 ns an instruction: the two seconds for which the pen waits pass in half a second here."""
 PARTS = {"cortex-a53": 0xD03, "cortex-a72": 0xD08}
 _LINE = re.compile(r"(.*) #0x([0-9a-f]+)")
 _CASE = re.compile(r"case (\S+) (good|bad) ?(.*)")
@@ -239,11 +241,14 @@ class Bench:
         tree: Callable[[bytes], bytes] | None = None,
         image: Callable[[bytes], bytes] | None = None,
         more_files: tuple[tuple[bytes, int], ...] = (),
+        counted: bool = False,
         **more: object,
     ) -> Outcome:
         """The pen on a spin-table board. `tree` changes the DTB, `image` the wrapped Image.
 
-        `more_files`: content and address of what else is to lie in memory.
+        `more_files`: content and address of what else is to lie in memory. `counted`: time
+        passes by instructions, not by the host's clock, so that nothing depends on when the host
+        lets QEMU run.
         """
         workdir = self.folder(f"pen-{secrets.token_hex(4)}")
         what = config_for(spec, tests, **more)
@@ -258,6 +263,8 @@ class Bench:
         if tree:
             dtb = workdir / "vendor.dtb"
             dtb.write_bytes(tree(dtb.read_bytes()))
+        if counted:
+            arguments += ["-icount", COUNTED]
         return start(arguments, workdir, what.nonce, timeout, qemu=self.qemu)
 
 
