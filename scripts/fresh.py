@@ -8,7 +8,7 @@ process namespace of its own, which take mounts and processes along when they en
 FOLDER (build/fresh) and, with --cache, that cache is written.
 
 The chroot asks the mirrors that the host asks, through the proxy and by the pip configuration of
-the host. Exit status: 0 all passed, 1 one failed, 2 usage, 3 refused or something is missing.
+the host. Exit statuses as roundpen's own: 0 all passed, 1 one failed, 2 usage, 3 refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from roundpen.errors import MachineError, RoundpenError, UserError  # noqa: E402
+from roundpen.cli import exits  # noqa: E402
+from roundpen.errors import MachineError, RefusedError, RoundpenError, UserError  # noqa: E402
 from roundpen.packages import sources  # noqa: E402
 
 FOLDER = ROOT / "build" / "fresh"
@@ -91,7 +92,7 @@ class System:
 
     @property
     def lines(self) -> list[str]:
-        """Its apt sources. Raises MachineError when nothing names a mirror."""
+        """Its apt sources. Raises RefusedError when nothing names a mirror."""
         deb = f"deb [signed-by={self.keyring}]"
         if self.name.startswith("ubuntu"):
             return [f"{deb} {_ubuntu_mirror()} {self.suite} {self.components}"]
@@ -151,7 +152,7 @@ def _ubuntu_mirror() -> str:
     names = {"aarch64": "ports", "arm64": "ports"}.get(platform.machine(), "archive")
     found = re.search(rf"default_mirror\s+(https?://{names}\.\S+)", script)
     if found is None:
-        raise MachineError(
+        raise RefusedError(
             "no Ubuntu mirror known",
             remedy="install debootstrap, which knows one, or set $ROUNDPEN_UBUNTU_MIRROR",
         )
@@ -159,27 +160,27 @@ def _ubuntu_mirror() -> str:
 
 
 def check_host(systems: Sequence[System]) -> None:
-    """Raises MachineError when this host can't do it: said before anything is made."""
+    """Raises RefusedError when this host can't do it: said before anything is made."""
     if os.geteuid() != 0:
-        raise MachineError(
+        raise RefusedError(
             f"making a system and mounting in it needs root, and this is user {os.geteuid()}",
             remedy="run it as root: sudo scripts/fresh.py ...",
         )
     for system in systems:
         if not system.keyring.is_file():
-            raise MachineError(
+            raise RefusedError(
                 f"{system.name}: {system.keyring} is not there, so nothing of it can be checked",
                 remedy="install the package that has it, or copy it from such a system",
             )
     missing = [package for tool, package in _TOOLS.items() if shutil.which(tool) is None]
     if missing:
         names = " ".join(missing)
-        raise MachineError(f"missing: {names}", remedy=f"apt-get install {names}")
+        raise RefusedError(f"missing: {names}", remedy=f"apt-get install {names}")
     probe = subprocess.run(
         ["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True
     )
     if probe.returncode != 0:
-        raise MachineError(
+        raise RefusedError(
             f"no namespaces here: {probe.stderr.strip()}",
             remedy="in a container: one that may mount (CAP_SYS_ADMIN)",
         )
@@ -364,7 +365,7 @@ def arguments() -> argparse.Namespace:
 def run(args: argparse.Namespace) -> list[Outcome]:
     """All targets on all systems.
 
-    Raises MachineError when this host can't do it, UserError for a checkout that is none.
+    Raises RefusedError when this host can't do it, UserError for a checkout that is none.
     """
     systems = [SYSTEMS[name] for name in args.system or ("debian-12", "debian-13")]
     check_host(systems)
@@ -403,17 +404,17 @@ def main() -> int:
         outcomes = run(args)
     except RoundpenError as error:
         say(str(error))
-        return 2 if isinstance(error, UserError) else 3
+        return exits.of_error(error)
     except KeyboardInterrupt:
         say("interrupted")
-        return 130
+        return exits.Exit.INTERRUPTED
     if args.json is not None:
         args.json.write_text(json.dumps([asdict(one) for one in outcomes], indent=2) + "\n")
     sys.stdout.write(table(outcomes))
     failed = [one for one in outcomes if one.status != 0]
     for one in failed:
         sys.stdout.write(f"{one.system}, make {one.target}: {one.log}\n")
-    return 1 if failed else 0
+    return exits.Exit.FOUND if failed else exits.Exit.DONE
 
 
 if __name__ == "__main__":

@@ -140,6 +140,11 @@ def test_every_package_is_in_the_module_map() -> None:
     assert [row[0] for row in rows] == packages
 
 
+def test_every_folder_of_tests_is_in_the_table() -> None:
+    folders = {f"`tests/{path.parent.name}`" for path in (ROOT / "tests").glob("*/*.py")}
+    assert {row[0] for row in table(DOCS / "architecture.md", "test-folders")} == folders
+
+
 def plain(text: str) -> str:
     """What remains when quoting and line ends don't count."""
     return " ".join(text.replace("`", "").split())

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from roundpen.errors import MachineError
+from roundpen.errors import RefusedError
 from tests.unit.test_docs import ROOT
 
 SCRIPT = ROOT / "scripts" / "fresh.py"
@@ -32,7 +32,7 @@ def fresh() -> ModuleType:
 
 def test_without_root_it_says_so(fresh: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(MachineError, match="needs root, and this is user 1000; run it as root"):
+    with pytest.raises(RefusedError, match="needs root, and this is user 1000; run it as root"):
         fresh.check_host([])
 
 
@@ -41,7 +41,7 @@ def test_a_tool_that_is_missing_is_named(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda tool: None)
-    with pytest.raises(MachineError, match=r"missing: mmdebstrap .*; apt-get install mmdebstrap"):
+    with pytest.raises(RefusedError, match=r"missing: mmdebstrap .*; apt-get install mmdebstrap"):
         fresh.check_host([])
 
 
@@ -50,7 +50,7 @@ def test_without_its_key_no_system_is_made(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     absent = fresh.System("ubuntu-24.04", "noble", "main", Path("/nowhere.gpg"))
-    with pytest.raises(MachineError, match=r"ubuntu-24.04: /nowhere.gpg is not there, so nothing"):
+    with pytest.raises(RefusedError, match=r"ubuntu-24.04: /nowhere.gpg is not there, so nothing"):
         fresh.check_host([absent])
 
 

@@ -17,7 +17,7 @@ from tests.unit.test_contract_doc import functions
 from tests.unit.test_docs import DOCS, ROOT, table
 
 STATUS = DOCS / "status.md"
-FOLDERS = ("boards", "boot", "long", "pen", "proof", "series")
+FOLDERS = ("boards", "boot", "install", "long", "pen", "proof", "series")
 """What starts machines, searches, or judges other people's things: what shows something."""
 DATE = r"20\d\d-\d\d-\d\d\b.*|not yet\b.*"
 
