@@ -45,7 +45,7 @@ def headings(document: str) -> set[str]:
 
 def cited(text: str) -> list[tuple[str, str]]:
     """Document, and what is cited of it: a heading begins with a capital letter."""
-    return re.findall(r"\b(docs/[\w/-]+\.md), ([A-Z][^;\"')`.:\n]*)", text)
+    return re.findall(r"\b(docs/[\w/-]+\.md), \"?([A-Z][^;\"')`.:\n]*)", text)
 
 
 def unwrapped(path: Path) -> str:
@@ -61,7 +61,8 @@ def fits(document: str, words: str) -> bool:
         known = set(clauses())
         return document == "docs/contract.md" and set(re.findall(CLAUSE, words)) <= known
     return any(
-        words == name or words.startswith((f"{name} ", f"{name},")) for name in headings(document)
+        words == name or words.startswith((f"{name} ", f"{name},")) or name.startswith(f"{words} ")
+        for name in headings(document)
     )
 
 

@@ -114,6 +114,37 @@ def test_formats_name_the_constants(text: str) -> None:
     assert text in (DOCS / "formats.md").read_text(encoding="utf-8")
 
 
+def pen(file: str) -> str:
+    return (ROOT / "pen" / file).read_text(encoding="utf-8")
+
+
+def test_psci_calls_are_the_pens() -> None:
+    rows = table(DOCS / "formats.md", "psci-calls")
+    documented = {name: width for names, width, _ in rows for name in names.split(", ")}
+    source = pen("resident/psci.c")
+    (wide,) = re.findall(r"#define BOTH_WIDTHS \((.*)\)", source)
+    (narrow,) = re.findall(r"#define NARROW\s[\s\\]*\((.*?)\)$", source, re.S | re.M)
+    both, one = (set(re.findall(r"1u << (\w+)", text)) for text in (wide, narrow))
+    assert {name for name, width in documented.items() if width == "32, 64"} == both
+    smccc = set(re.findall(r"#define (SMCCC_\w+) ", source))
+    assert set(documented) == both | one | smccc
+
+
+def test_means_of_the_board_are_the_pens() -> None:
+    (remark,) = [row[2] for row in table(DOCS / "formats.md", "psci-calls") if "RESET" in row[0]]
+    known = set(re.findall(r'"compatible", "([^"]+)"', pen("boot/means.c")))
+    assert known
+    assert set(re.findall(r"`([a-z0-9,-]+)`", remark)) == known
+
+
+def test_the_tree_is_described_as_the_pen_writes_it() -> None:
+    text = (DOCS / "formats.md").read_text(encoding="utf-8")
+    (written,) = re.findall(r'compatible\[\] = "(arm,psci.*)";', pen("boot/rewrite.c"))
+    compatible = ", ".join(f'"{name}"' for name in written.split(r"\0"))
+    assert f'`compatible = {compatible}`, `method = "hvc"`' in text
+    assert f"the region + {layout.RESIDENT_RETURN:#x}" in text
+
+
 def test_every_refusal_has_cause_and_cure() -> None:
     rows = table(DOCS / "messages.md", "refusals")
     expected = [
