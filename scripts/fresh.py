@@ -323,6 +323,13 @@ def chroot(root: Path, base: Path) -> Iterator[Path]:
         subprocess.run(["rm", "-rf", "--one-file-system", str(root)], check=True)
 
 
+def hand_over() -> None:
+    """Give what was written in the checkout to whoever called sudo, so that `make clean` works."""
+    user, group = (int(os.environ.get(name, "0")) for name in ("SUDO_UID", "SUDO_GID"))
+    for path in (FOLDER.parent, FOLDER, *FOLDER.iterdir()):
+        os.chown(path, user, group)
+
+
 def table(outcomes: Sequence[Outcome]) -> str:
     """Targets down, systems across."""
     systems = list(dict.fromkeys(one.system for one in outcomes))
@@ -392,6 +399,7 @@ def run(args: argparse.Namespace) -> list[Outcome]:
         finally:
             if args.bases is None:
                 base.unlink()
+            hand_over()
     return outcomes
 
 

@@ -24,6 +24,7 @@ from roundpen.check.refusing import has_slot, refusal
 from roundpen.contract import header
 from roundpen.contract.layout import SLOT_MAX, Offer, Refusal
 from roundpen.devicetree import Outline
+from tests.pen.harness import pen_build
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOT = ROOT / "pen" / "boot"
@@ -76,12 +77,7 @@ def compiler() -> str | None:
 @once
 def library() -> ctypes.CDLL:
     """The pen's reading as a library for this host; compiled once for each state of the sources."""
-    sys.path.insert(0, str(ROOT / "pen"))
-    try:
-        import build  # type: ignore[import-not-found]  # pen/build.py is no package
-    finally:
-        sys.path.remove(str(ROOT / "pen"))
-    sources = build.libfdt()
+    sources = pen_build().libfdt()
     files = [
         *(BOOT / f"{name}.c" for name in SOURCES),
         Path(__file__).with_suffix(".c"),
