@@ -20,6 +20,10 @@ LOG = """6,1,0,-;Booting Linux on physical CPU 0x0000000000 [0x411fd070]
 4,3,9,-;a driver's line
  SUBSYSTEM=pci
 3,4,99,-;kexec_core: Can't kexec: CPUs are stuck in the kernel.
+3,5,99,-;missing boot CPU MPIDR, not enabling secondaries
+3,6,99,-;psci: failed to boot CPU1 (-95)
+2,7,99,-;CPU2: failed to come online
+4,8,99,-;psci: CPU3 may not have shut down cleanly (AFFINITY_INFO reports 0)
 """
 
 
@@ -43,6 +47,7 @@ def root(tmp_path: Path) -> Path:
     put(tmp_path, "sys/devices/system/cpu/cpu1/online", "0\n")
     (tmp_path / "sys/devices/system/cpu/cpu2").mkdir()
     put(tmp_path, "sys/devices/system/cpu/cpu0/cache/index0/coherency_line_size", "64\n")
+    put(tmp_path, "sys/kernel/reboot/cpu", "2\n")
     put(tmp_path, "sys/class/watchdog/watchdog0/state", "active\n")
     put(tmp_path, "sys/class/watchdog/watchdog1/state", "inactive\n")
     put(tmp_path, "dev/kmsg", LOG)
@@ -59,12 +64,14 @@ def test_all_that_it_says(root: Path) -> None:
     assert system.lockdown == "integrity"
     assert (system.kexec_loaded, system.kexec_disabled) == (True, False)
     assert (system.possible, system.online) == (4, 3)
-    assert system.cannot_offline == (2,)
+    assert (system.offline, system.cannot_offline) == ((1,), (2,))
+    assert system.reboot_cpu == 2
     assert system.cache_line == 64
     assert system.watchdogs == ("watchdog0",)
     assert system.efi is False
     assert [line for line in system.log if "driver" in line] == []
     found = {finding.code for finding in check(board, system)}
+    assert {"RP116", "RP117", "RP118"} <= found
     assert {"RP040", "RP101", "RP105", "RP107", "RP108", "RP110", "RP111"} <= found
 
 
@@ -90,7 +97,7 @@ def test_a_damaged_configuration_is_not_known(root: Path, packed: bytes) -> None
     assert system.option("KEXEC") in (None, False)
 
 
-@pytest.mark.parametrize("text", ["", "0-", "x", "3-1,,"])
+@pytest.mark.parametrize("text", ["", "0-", "x", "3-1,,", "0-99999999999"])
 def test_a_list_that_is_none(root: Path, text: str) -> None:
     put(root, "sys/devices/system/cpu/online", text)
     _, system = live.read(root)

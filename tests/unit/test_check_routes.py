@@ -47,9 +47,13 @@ def test_every_way_is_judged_once_and_open_ones_come_first(sample: Sample) -> No
 
 
 def test_psci_wins_where_it_is() -> None:
+    """A file only promises it; a running system with two CPUs shows that somebody serves it."""
     found = routes(psci().board())
-    assert (found[0].name, found[0].state) == ("psci", State.OPEN)
+    assert (found[0].name, found[0].state) == ("psci", State.DEPENDS)
     assert answers(psci())["pen-psci-el2"] is State.CLOSED
+    found = routes(psci().board(), LIVE)
+    assert (found[0].name, found[0].state) == ("psci", State.OPEN)
+    assert answers(on(psci(), replace(LIVE, online=None)))["psci"] is State.DEPENDS
 
 
 def test_a_spin_table_entered_at_el2() -> None:
@@ -91,8 +95,12 @@ def test_firmware_that_keeps_the_contract() -> None:
     ("sample", "refusal"),
     [
         (psci(), "PSCI_PRESENT"),
-        (each_cpu(spin(), enable_method=...), "NOT_SPIN_TABLE"),
-        (changed(spin(), "cpus/cpu@2", cpu_release_addr=...), "RELEASE_WORD_BAD"),
+        (each_cpu(spin(), enable_method="rtk-spin-table"), "NOT_SPIN_TABLE"),
+        (on(each_cpu(spin(), enable_method=...), LIVE), "NOT_SPIN_TABLE"),
+        (changed(spin(), "cpus/cpu@2", cpu_release_addr=0x4000_0200), "RELEASE_WORD_BAD"),
+        (on(changed(spin(), "cpus/cpu@2", cpu_release_addr=...), LIVE), "RELEASE_WORD_BAD"),
+        (on(each_cpu(spin(), cpu_release_addr=u64(0)), LIVE), "RELEASE_WORD_BAD"),
+        (at_level(spin(), 1), "ENTRY_LEVEL"),
         (changed(spin(), "cpus", **{"#address-cells": 3}), "CELLS_BAD"),
         (changed(spin(), "cpus/cpu@2", reg=1), "DUPLICATE_CPU"),
         (spin(layout.SLOT_MAX + 1), "TOO_MANY_CPUS"),
@@ -129,7 +137,8 @@ def test_what_the_kernel_lacks(system: System, closed: set[str]) -> None:
 def test_hvc_from_el2_reaches_nobody() -> None:
     sample = changed(psci(), "psci", method="hvc")
     assert answers(at_level(sample, 2))["psci"] is State.CLOSED
-    assert answers(at_level(sample, 1))["psci"] is State.OPEN
+    assert answers(on(sample, replace(LIVE, entry_level=1)))["psci"] is State.OPEN
+    assert "EL1" in reason(sample, "psci")
 
 
 def test_a_pen_at_work_is_psci() -> None:

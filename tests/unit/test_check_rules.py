@@ -65,6 +65,15 @@ APART: Nodes = {"reg": [0, 0x4020_0000, 0, 0x1_0000]}
 NINE = changed(psci(9), "interrupt-controller@1000", compatible="arm,gic-v3")
 TOO_MANY = layout.SLOT_MAX + 1
 PSCI_0_1: Nodes = {"compatible": "arm,psci", "method": "smc", "cpu_on": 1, "cpu_off": 2}
+PI_3: Nodes = {"compatible": "brcm,bcm2836-l1-intc", "interrupt-controller": None}
+PI_4: Nodes = {"compatible": "brcm,bcm2836-l1-intc"}
+PI_5 = changed(
+    psci(),
+    "/",
+    compatible=["raspberrypi,5-model-b", "brcm,bcm2712"],
+    **{"reserved-memory": reserved(**{"atf@0": {"reg": [0, 0, 0, 0x8_0000], "no-map": None}})},
+)
+REFUSED = "psci: failed to boot CPU1 (-22)"
 STUCK = ("Can't kexec: CPUs are stuck in the kernel.",)
 
 # code: the board on which the rule is silent, the one on which it speaks
@@ -76,6 +85,10 @@ PAIRS: dict[str, tuple[Sample, Sample]] = {
     "RP005": (
         spin(),
         changed(each_cpu(spin(), enable_method=...), "cpus", enable_method="spin-table"),
+    ),
+    "RP006": (
+        each_cpu(spin(), enable_method="spin-table"),
+        changed(spin(), "cpus/cpu@0", enable_method="psci"),
     ),
     "RP010": (spin(), changed(spin(), "cpus/cpu@2", reg=0x200)),
     "RP011": (spin(), changed(spin(), "cpus/cpu@2", reg=0x8000_0002)),
@@ -94,6 +107,10 @@ PAIRS: dict[str, tuple[Sample, Sample]] = {
         changed(spin(), "cpus/cpu@2", status="fail-timeout"),
     ),
     "RP017": (NINE, psci(9)),
+    "RP018": (
+        changed(spin(), "/", **{"local_intc@1": PI_4}),
+        changed(spin(), "/", **{"local_intc@1": PI_3}),
+    ),
     "RP020": (spin(), changed(spin(), "cpus/cpu@2", cpu_release_addr=...)),
     "RP021": (spin(), changed(spin(), "cpus/cpu@2", cpu_release_addr=0x4000_0200)),
     "RP022": (spin(), changed(spin(), "cpus/cpu@2", cpu_release_addr=u64(0))),
@@ -129,6 +146,11 @@ PAIRS: dict[str, tuple[Sample, Sample]] = {
         changed(psci(), "/", psci={**PSCI_0_1, "cpu_off": b""}),
     ),
     "RP065": (psci(), changed(psci(), "cpus/cpu@2", cpu_release_addr=u64(0xD8))),
+    "RP066": (changed(PI_5, "/", **{"reserved-memory": reserved()}), PI_5),
+    "RP067": (
+        changed(spin(), "/", compatible=["brcm,bcm2711"]),
+        changed(psci(), "/", compatible=["raspberrypi,4-model-b", "brcm,bcm2711"]),
+    ),
     "RP080": (
         changed(returnable(), "reserved-memory", **{"other@40200000": APART}),
         changed(returnable(), "reserved-memory", **{"other@40108000": NEIGHBOUR}),
@@ -177,6 +199,17 @@ PAIRS: dict[str, tuple[Sample, Sample]] = {
     "RP113": (live(spin(), cannot_offline=(1, 2, 3)), live(psci(), cannot_offline=(2,))),
     "RP114": (live(psci()), live(psci(), whole_tree=False)),
     "RP115": (live(psci()), live(psci(), logbook=("CPU 0x2: failed",))),
+    "RP116": (live(psci(), log=STUCK), live(psci(), log=("CPU1: failed to come online",))),
+    "RP117": (live(psci(), log=(REFUSED,)), live(psci(), log=("psci: failed to boot CPU1 (-95)",))),
+    "RP118": (
+        live(spin(), log=("CPU1: Booted secondary processor",)),
+        live(spin(), log=("missing boot CPU MPIDR, not enabling secondaries",)),
+    ),
+    "RP119": (live(psci(), log=("psci: failed to boot CPU1 (-95)",)), live(psci(), log=(REFUSED,))),
+    "RP120": (
+        live(changed(psci(), "/", **{"local_intc@1": PI_3}), offline=(2,), reboot_cpu=0),
+        live(changed(psci(), "/", **{"local_intc@1": PI_3}), offline=(0,), online=3),
+    ),
 }
 
 

@@ -25,10 +25,7 @@ CITING = [
         path
         for folder in ("docs", "kernel", "pen", "scripts", "src", "tests")
         for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in SUFFIXES
-        and path not in (Path(__file__), ROOT / "docs" / "rules.md")
-        # Until what is under way there has landed.
-        and ROOT / "src" / "roundpen" / "check" not in path.parents
+        if path.suffix in SUFFIXES and path != Path(__file__)
     ),
     *(ROOT / name for name in ("Makefile", "README.md", "scripts/setup")),
 ]

@@ -5,6 +5,7 @@
 `routes(board)` the ways to kexec, best first. docs/api.md shows them at work.
 """
 
+from roundpen.check.bearing import State
 from roundpen.check.board import (
     Address,
     Board,
@@ -24,7 +25,7 @@ from roundpen.check.findings import Finding, Rule, Severity, check, find_rule, r
 from roundpen.check.run import Checked, check_board, check_file, check_files
 from roundpen.check.survey import survey
 from roundpen.check.system import System
-from roundpen.check.ways import Route, State, routes
+from roundpen.check.ways import Route, routes
 
 __all__ = [
     "Address",

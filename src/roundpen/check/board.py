@@ -7,8 +7,8 @@ Addresses and sizes are bytes, addresses physical. Words: docs/architecture.md.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
@@ -229,6 +229,10 @@ class Board:
     gics: tuple[Gic, ...] = ()
     its: tuple[str, ...] = ()
     """Paths of the enabled GICv3 interrupt translation services."""
+    cpu_0_only: tuple[str, ...] = ()
+    """Paths of interrupt controllers with whose driver a kernel has to be booted on CPU 0."""
+    registers: Mapping[int, str] = field(default_factory=dict)
+    """The release words that are in a device's `reg`, and the path of the device."""
     efi: bool = False
     """Does /chosen name an EFI system table?"""
     pen_offer: str | None = None
@@ -295,6 +299,10 @@ class Board:
         """Is some of `wanted` reserved, and some not?"""
         near = _nearest(self._reserved, wanted)
         return near is not None and not near.holds(wanted)
+
+    def reservation(self, wanted: Range) -> Range | None:
+        """The reserved memory around `wanted`, as one range; None when none of it is reserved."""
+        return _nearest(self._reserved, wanted)
 
     def touched(self, wanted: Range) -> bool:
         """Is any of `wanted` reserved?"""

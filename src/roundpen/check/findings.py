@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from roundpen.check.bearing import Answer, Bearing, State
 from roundpen.check.board import Board
 from roundpen.check.system import UNKNOWN, System
 from roundpen.errors import UserError
@@ -76,6 +77,15 @@ class Rule:
     find: RuleFunction
     live: bool
     """Does it need the running system?"""
+    bears: tuple[Bearing, ...]
+    """What its findings mean for the ways to kexec. An error names every way."""
+
+    def on(self, way: str, *, live: bool) -> Answer | None:
+        """What a finding means for `way`; None when nothing. `live`: on the running system?"""
+        for each in self.bears:
+            if way in each.ways and each.state is not State.OPEN and not (each.file_only and live):
+                return Answer(each.state, f"{each.because} ({self.code})")
+        return None
 
 
 _RULES: dict[str, Rule] = {}
@@ -90,16 +100,18 @@ def rule(
     do: str,
     source: str,
     live: bool = False,
+    bears: tuple[Bearing, ...] = (),
 ) -> Callable[[RuleFunction], RuleFunction]:
     """Enter the decorated function into the list of rules.
 
-    `why`: what goes wrong. `do`: the cure in general. `source`: where it is known from.
+    `why`: what goes wrong. `do`: the cure in general. `source`: where it is known from. `bears`:
+    what its findings mean for the ways.
     """
 
     def enter(function: RuleFunction) -> RuleFunction:
         if code in _RULES:
             raise ValueError(f"two rules are called {code}: {title!r} is the second")
-        entry = Rule(code, severity, title, _plain(why), _plain(do), source, function, live)
+        entry = Rule(code, severity, title, _plain(why), _plain(do), source, function, live, bears)
         _RULES[code] = entry
         return function
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from roundpen.check.board import Board
 from roundpen.check.files import read_bounded
-from roundpen.check.survey import survey
+from roundpen.check.survey import CPUS_MAX, survey
 from roundpen.check.system import System
 from roundpen.contract.layout import CpuState
 from roundpen.devicetree import Outline
@@ -29,7 +29,8 @@ _CONFIG_MAX = 4 << 20
 _LOG_MAX = 8 << 20
 _SECONDS = 30
 _OF_INTEREST = re.compile(
-    r"kexec|CPU.*(stuck|stale|online|firmware|started at EL)|CPU\d+: |psci", re.I
+    r"kexec|CPU.*(stuck|stale|on ?line|offline|firmware|started at EL)|CPU\d+:? |psci|boot CPU",
+    re.I,
 )
 _BAD_STATES = (CpuState.ABSENT, CpuState.FAILED, CpuState.WRONG_LEVEL, CpuState.DEAD)
 
@@ -45,6 +46,7 @@ def read(root: Path = Path("/")) -> tuple[Board, System]:
     loaded = _text(root / "sys/kernel/kexec_loaded")
     disabled = _text(root / "proc/sys/kernel/kexec_load_disabled")
     release = _text(root / "proc/sys/kernel/osrelease") or platform.release()
+    possible, online = _listed(cpus / "possible"), _listed(cpus / "online")
     system = System(
         live=True,
         entry_level=_entry_level(log),
@@ -54,8 +56,10 @@ def read(root: Path = Path("/")) -> tuple[Board, System]:
         lockdown=_lockdown(root),
         kexec_loaded=None if loaded is None else loaded == "1",
         kexec_disabled=None if disabled is None else disabled == "1",
-        possible=_count(cpus / "possible"),
-        online=_count(cpus / "online"),
+        possible=_count(possible),
+        online=_count(online),
+        offline=tuple(sorted(set(possible or ()) - set(online))) if online else (),
+        reboot_cpu=_number(root / "sys/kernel/reboot/cpu"),
         cannot_offline=tuple(_without_switch(cpus)),
         log=log,
         watchdogs=tuple(_armed(root / "sys/class/watchdog")),
@@ -184,18 +188,29 @@ def _entry_level(log: tuple[str, ...]) -> int | None:
 # --- CPUs and devices ----------------------------------------------------------------------
 
 
-def _count(path: Path) -> int | None:
-    """How many numbers a list such as "0-3,5" has."""
+def _listed(path: Path) -> tuple[int, ...] | None:
+    """The numbers in a list such as "0-3,5"; None when it is none, or names more than there are."""
     text = _text(path)
     if not text:
         return None
-    total = 0
+    numbers: list[int] = []
     for piece in text.split(","):
         first, _, last = piece.partition("-")
         if not first.isdecimal() or (last and not last.isdecimal()):
             return None
-        total += int(last or first) - int(first) + 1
-    return total
+        if int(last or first) > CPUS_MAX:
+            return None
+        numbers += range(int(first), int(last or first) + 1)
+    return tuple(numbers)
+
+
+def _count(numbers: tuple[int, ...] | None) -> int | None:
+    return None if numbers is None else len(numbers)
+
+
+def _number(path: Path) -> int | None:
+    text = _text(path)
+    return int(text) if text and text.isdecimal() and len(text) < 10 else None
 
 
 def _numbered(cpus: Path) -> list[tuple[int, Path]]:

@@ -39,7 +39,8 @@ class Checked:
 
 def check_board(board: Board, system: System = UNKNOWN) -> Checked:
     """Findings and routes of one board."""
-    return Checked(board.name, board, check(board, system), routes(board, system))
+    found = check(board, system)
+    return Checked(board.name, board, found, routes(board, system, found))
 
 
 def check_file(path: Path, system: System = UNKNOWN) -> Checked:

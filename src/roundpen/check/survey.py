@@ -23,6 +23,7 @@ from roundpen.check.board import (
     Reserved,
     Trouble,
 )
+from roundpen.check.devices import registers
 from roundpen.contract import layout
 from roundpen.devicetree import Node, Outline
 from roundpen.errors import UserError
@@ -38,7 +39,8 @@ _GICS = {
 }
 _ITS = "arm,gic-v3-its"
 _GICV5 = "arm,gic-v5"
-_OF_INTEREST = re.compile(rb"psci|gic", re.IGNORECASE)
+_LOCAL = "brcm,bcm2836-l1-intc"
+_OF_INTEREST = re.compile(rb"psci|gic|l1-intc", re.IGNORECASE)
 """In the `compatible` of all that is in the tables above."""
 _TOP = 1 << 64
 CPUS_MAX = 4096
@@ -59,7 +61,8 @@ def survey(outline: Outline, boot_id: int | None = None) -> Board:
     cells = None if above is None else reading.cells_below(above, "#address-cells")
     cpus, evidence = _cpus(outline, boot_id, troubles)
     cpu_map, elsewhere = _cpu_maps(outline)
-    psci, gics, its = _by_compatible(outline)
+    psci, gics, its, cpu_0_only = _by_compatible(outline)
+    memory = tuple(_memory(root, troubles))
     parent = reading.flat_child(root, "reserved-memory")
     ignored = reading.why_reservations_ignored(root, parent) if parent else None
     reserved = tuple(_reserved(outline, None if ignored else parent, troubles))
@@ -78,11 +81,13 @@ def survey(outline: Outline, boot_id: int | None = None) -> Board:
         cpu_map=cpu_map,
         cpu_map_elsewhere=elsewhere,
         boot_evidence=evidence,
-        memory=tuple(_memory(root, troubles)),
+        memory=memory,
         reserved=reserved,
         psci=psci,
         gics=gics,
         its=its,
+        cpu_0_only=cpu_0_only,
+        registers=_registers(root, cpus, memory),
         efi=chosen is not None and chosen.get("linux,uefi-system-table") is not None,
         pen_offer=chosen.text(layout.CHOSEN_OFFER) if chosen else None,
         pen_refused=chosen.text(layout.CHOSEN_REFUSED) if chosen else None,
@@ -261,15 +266,23 @@ def _cpu_map(top: Node, nodes: list[Node]) -> Iterator[tuple[str, int | None]]:
         pending += [below for below in reversed(node.children) if _MAP_NODE.match(below.name)]
 
 
+def _registers(root: Node, cpus: tuple[Cpu, ...], memory: tuple[Range, ...]) -> dict[int, str]:
+    """Asked of the few words outside of RAM: the answer takes a walk through all of the tree."""
+    words = {cpu.word for cpu in cpus if cpu.spins and cpu.word is not None}
+    outside = [word for word in words if not any(bank.start <= word < bank.end for bank in memory)]
+    return registers(root, outside) if memory else {}
+
+
 # --- what is found by its compatible -----------------------------------------------------
 
 
 def _by_compatible(
     outline: Outline,
-) -> tuple[tuple[Psci, ...], tuple[Gic, ...], tuple[str, ...]]:
+) -> tuple[tuple[Psci, ...], tuple[Gic, ...], tuple[str, ...], tuple[str, ...]]:
     psci: list[Psci] = []
     gics: list[Gic] = []
     its: list[str] = []
+    cpu_0_only: list[str] = []
     for node in outline.having("compatible", _OF_INTEREST):
         names = node.strings("compatible")
         enabled = reading.is_available(node)
@@ -282,9 +295,13 @@ def _by_compatible(
             gics.append(Gic(node.path, 5))
         elif enabled and _ITS in names:
             its.append(node.path)
+        elif _LOCAL in names:
+            # The Raspberry Pi 4 has the node as well, but no driver takes it there.
+            if enabled and node.get("interrupt-controller") is not None:
+                cpu_0_only.append(node.path)
         elif enabled:
             gics += [Gic(node.path, _GICS[name]) for name in names if name in _GICS][:1]
-    return tuple(psci), tuple(gics), tuple(its)
+    return tuple(psci), tuple(gics), tuple(its), tuple(cpu_0_only)
 
 
 def _psci(node: Node, names: tuple[str, ...], matched: str, enabled: bool) -> Psci:

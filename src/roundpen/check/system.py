@@ -32,6 +32,10 @@ class System:
     possible: int | None = None
     online: int | None = None
     """CPUs that the kernel counts as possible, and that are online."""
+    offline: tuple[int, ...] = ()
+    """Numbers of the possible CPUs that are not online."""
+    reboot_cpu: int | None = None
+    """Number of the CPU on which kexec jumps (/sys/kernel/reboot/cpu)."""
     cannot_offline: tuple[int, ...] = ()
     """Numbers of the CPUs other than 0 that have no switch in sysfs."""
     log: tuple[str, ...] = ()

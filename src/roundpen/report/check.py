@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
+from roundpen.check.bearing import State
 from roundpen.check.findings import Finding, Rule, Severity
 from roundpen.check.run import Checked
-from roundpen.check.ways import Route, State
+from roundpen.check.ways import Route
 
 WIDTH = 100
 _LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
@@ -65,7 +66,7 @@ def _route(route: Route, colour: bool) -> Iterator[str]:
     if route.state is State.CLOSED:
         return
     for label in ("needs", "costs", "keeps"):
-        lines = wrap(_plain(getattr(route, label)), WIDTH - 18)
+        lines = wrap(_plain(getattr(route, label)), WIDTH - 18, break_on_hyphens=False)
         for number, line in enumerate(lines):
             yield f"           {label if number == 0 else '':<6} {line}"
 
@@ -142,11 +143,27 @@ def rule_list(all_rules: Iterable[Rule]) -> Iterator[str]:
         yield f"{entry.code} {entry.severity.value:<7} {entry.title}{where}"
 
 
+def ways(entry: Rule) -> Iterator[str]:
+    """What the rule's findings do to the ways, as far as they do something."""
+    verbs = {State.CLOSED: "closes", State.DEPENDS: "makes depend"}
+    for each in entry.bears:
+        if each.state in verbs:
+            where = " in a file" if each.file_only else ""
+            yield f"{verbs[each.state]}{where} {', '.join(each.ways)}"
+
+
 def explanation(entry: Rule) -> Iterator[str]:
     """One rule in full."""
     yield f"{entry.code} {entry.severity.value}: {entry.title}"
-    for label in ("why", "do", "source"):
-        yield ""
-        lines = wrap(getattr(entry, label), WIDTH - 8)
+    texts = {
+        "why": entry.why,
+        "do": entry.do,
+        "ways": "; ".join(ways(entry)),
+        "source": entry.source,
+    }
+    for label, whole in texts.items():
+        lines = wrap(whole, WIDTH - 8, break_on_hyphens=False)
+        if lines:
+            yield ""
         for number, text in enumerate(lines):
             yield f"{label if number == 0 else '':<7} {text}"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The pages that are made from the rules and routes: `python -m roundpen.report.check_docs docs`.
 
-docs/rules.md is written whole; docs/routes.md between its two marks.
+docs/rules.md is written whole; docs/routes.md between its marks, two for each table.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roundpen.check.findings import Rule, rules
+from roundpen.check.known import KnownBoard, boards, lossy_psci
 from roundpen.check.ways import WAYS
 from roundpen.errors import UserError
 from roundpen.publish import publish
+from roundpen.report.check import ways
 
-BEGIN = "<!-- generated: routes -->\n"
-END = "<!-- end of generated: routes -->\n"
+_MARKS = ("<!-- generated: {} -->\n", "<!-- end of generated: {} -->\n")
 
 
 def rules_page() -> str:
@@ -50,6 +51,13 @@ def _entry(entry: Rule) -> Iterator[str]:
     yield from ("", f"### {entry.code}", "")
     yield from (f"**{entry.title}** ({entry.severity.value}). {entry.why}", "")
     yield from (f"*To do:* {entry.do}", "", f"*Known from:* {entry.source}")
+    if said := "; ".join(ways(entry)):
+        yield from ("", f"*Ways:* {said}")
+    if entry.code in ("RP066", "RP067"):
+        yield from ("", "| firmware | what was seen | to do | source |", "|---|---|---|---|")
+        for row in lossy_psci():
+            if row.certain is (entry.code == "RP066"):
+                yield f"| {row.name} | {row.seen} | {row.do} | {row.source} |"
 
 
 def routes_table() -> str:
@@ -62,16 +70,36 @@ def routes_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def boards_table() -> str:
+    """The boards that are known, as docs/routes.md has them."""
+    lines = [
+        "| board | release words | reserved by the tree | entry | route | run |",
+        "|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *map(_board, boards())]) + "\n"
+
+
+def _board(row: KnownBoard) -> str:
+    cells = (row.name, row.words, row.reserved, row.entry, row.route, row.run)
+    return f"| {' | '.join(cells)} |"
+
+
 def routes_page(old: str) -> str:
-    """docs/routes.md with the table as it is now.
+    """docs/routes.md with the tables as they are now.
 
     Raises UserError when a mark is missing.
     """
-    head, begin, rest = old.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    page = _replaced(old, "routes", routes_table())
+    return _replaced(page, "boards", boards_table())
+
+
+def _replaced(old: str, name: str, table: str) -> str:
+    marks = [mark.format(name) for mark in _MARKS]
+    head, begin, rest = old.partition(marks[0])
+    _, end, tail = rest.partition(marks[1])
     if not (begin and end):
-        raise UserError(f"routes.md: no lines {BEGIN.strip()} and {END.strip()}")
-    return head + begin + routes_table() + end + tail
+        raise UserError(f"routes.md: no lines {marks[0].strip()} and {marks[1].strip()}")
+    return head + begin + table + end + tail
 
 
 def main(folder: Path) -> None:

@@ -88,4 +88,5 @@ def _route(route: Route) -> dict[str, object]:
         "costs": route.costs,
         "keeps": route.keeps,
         "known": route.known,
+        "findings": list(route.findings),
     }

@@ -6,13 +6,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from roundpen.check import facts
+from roundpen.check.bearing import ALL, PENS, TAKES_CPUS_BACK, closes, spares, unsettles
 from roundpen.check.board import MPIDR_AFFINITY, Cpu, Kind
 from roundpen.check.findings import Case, Hit, Severity, rule
-from roundpen.check.rulebook.words import names, of
+from roundpen.check.rulebook.words import LEFT_OUT, STAY_BEHIND, names, of
 from roundpen.contract import layout
 
 _LINUX_METHODS = ("psci", "spin-table")
 _GICV2_MAX = 8
+_SHOWN = 160
 
 
 @rule(
@@ -23,6 +26,7 @@ _GICV2_MAX = 8
     "can say what kexec has to account for.",
     do="Give the tree that the loader hands to the kernel; an overlay has to be merged first.",
     source="Devicetree Specification 0.4, 3.8",
+    bears=(closes(*ALL, because="the tree names no CPUs"),),
 )
 def no_cpus(case: Case) -> Iterator[Hit]:
     """There is no CPU node, and the tree is no overlay."""
@@ -40,6 +44,12 @@ def no_cpus(case: Case) -> Iterator[Hit]:
     "it has none either, the loader has to fill it in: firmware with PSCI, or U-Boot's "
     "ARMV8_SPIN_TABLE, does so.",
     source="Linux, arch/arm64/kernel/cpu_ops.c: `missing enable-method property`",
+    bears=(
+        unsettles(*ALL, because="if the loader fills in the enable-methods", file_only=True),
+        closes(*PENS, because="a CPU has no enable-method (NOT_SPIN_TABLE)"),
+        unsettles("psci", "firmware-return", because=LEFT_OUT),
+        spares("nr-cpus", "kdump"),
+    ),
 )
 def no_method(case: Case) -> Iterator[Hit]:
     """A secondary has no enable-method, nor has /cpus."""
@@ -65,18 +75,25 @@ def no_method(case: Case) -> Iterator[Hit]:
     why="Linux knows psci and spin-table on arm64. A CPU with any other method is left out.",
     do="Name the method that firmware has. Methods of 32-bit Arm vendors are none on arm64.",
     source="Linux, arch/arm64/kernel/cpu_ops.c: `unsupported enable-method property`",
+    bears=(
+        closes(*PENS, because="a CPU has no spin-table: the pen steps aside (NOT_SPIN_TABLE)"),
+        unsettles("psci", "firmware-return", because=LEFT_OUT),
+        spares("nr-cpus", "kdump"),
+    ),
 )
 def unknown_method(case: Case) -> Iterator[Hit]:
     """A secondary's method is neither psci nor spin-table."""
-    for cpu in case.board.secondaries:
-        if cpu.method is not None and cpu.method not in _LINUX_METHODS:
-            yield Hit(
-                cpu.path,
-                "enable-method",
-                f'"{cpu.method}"',
-                '"psci" or "spin-table"',
-                "name the method that firmware has",
-            )
+    board = case.board
+    odd = [cpu for cpu in board.secondaries if cpu.method not in (None, *_LINUX_METHODS)]
+    if odd:
+        said = ", ".join(dict.fromkeys(f'"{cpu.method}"' for cpu in odd))
+        yield Hit(
+            odd[0].path,
+            "enable-method",
+            f"{said[:_SHOWN]} on {of(odd, board.usable)}",
+            '"psci" or "spin-table"',
+            "name the method that firmware has",
+        )
 
 
 @rule(
@@ -84,15 +101,14 @@ def unknown_method(case: Case) -> Iterator[Hit]:
     Severity.WARNING,
     "CPUs with different enable-methods",
     why="All CPUs of a board are started by the same firmware. Where the methods differ, a loader "
-    "has changed some nodes and not others. Linux 6.1 asks one CPU only, whichever runs kexec, "
-    "whether CPUs can leave the kernel.",
+    "has changed some nodes and not others.",
     do="Find out which is true and make all the same.",
-    source="Linux 6.1, arch/arm64/kernel/smp.c: have_cpu_die()",
+    source="lk2nd, lk2nd/smp/spin-table/spin-table.c leaves the boot CPU as it was",
 )
 def mixed_methods(case: Case) -> Iterator[Hit]:
-    """The secondaries have more than one method."""
+    """The CPUs have more than one method; the boot CPU may have none."""
     by_method: dict[str, list[Cpu]] = defaultdict(list)
-    for cpu in case.board.secondaries:
+    for cpu in case.board.usable:
         if cpu.method is not None:
             by_method[cpu.method].append(cpu)
     if len(by_method) > 1:
@@ -109,6 +125,15 @@ def mixed_methods(case: Case) -> Iterator[Hit]:
     "Linux on arm64 looks into each CPU's node only, so it starts none of them.",
     do="Put the property into each CPU's node. The pen leaves it to you, and steps aside.",
     source="Linux, arch/arm64/kernel/cpu_ops.c: cpu_read_enable_method()",
+    bears=(
+        unsettles(
+            *TAKES_CPUS_BACK,
+            "nr-cpus",
+            because="if the loader copies the enable-method into the CPUs' nodes",
+            file_only=True,
+        ),
+        closes(*PENS, because="the CPUs' nodes have no enable-method (NOT_SPIN_TABLE)"),
+    ),
 )
 def inherited_method(case: Case) -> Iterator[Hit]:
     """Secondaries have their method from /cpus."""
@@ -121,6 +146,49 @@ def inherited_method(case: Case) -> Iterator[Hit]:
             "the property in each CPU's node",
             "copy it into the CPUs' nodes",
         )
+
+
+@rule(
+    "RP006",
+    Severity.ERROR,
+    "a boot CPU with another method than the rest",
+    why="Whether kexec is accepted hangs on one CPU, the one that loads the kernel: with psci it "
+    "can leave, and Linux takes it that all can. The jump then fails half-way (`Failed to offline "
+    "CPU1 - error=-95`, or no error at all) in a kernel BUG, with all services stopped. On a CPU "
+    "of a spin-table, or without a method, it is refused.",
+    do="Give all CPUs the method that firmware has, the boot CPU too. Until then don't load a "
+    "kernel, from no CPU; the pen makes them all the same.",
+    source="measured, QEMU raspi3b, Linux 6.1; arch/arm64/kernel/smp.c: have_cpu_die(); "
+    "kernel/cpu.c: smp_shutdown_nonboot_cpus()",
+    bears=(
+        closes(
+            "psci",
+            "firmware-return",
+            because="kexec is accepted on some CPUs, and the jump ends in a kernel BUG",
+        ),
+        STAY_BEHIND,
+        spares(*PENS, "nr-cpus"),
+    ),
+)
+def two_kinds(case: Case) -> Iterator[Hit]:
+    """Of the CPUs that Linux counts some can leave the kernel, and some can't."""
+    kinds = facts.two_kinds(case.board, case.system)
+    if kinds is None:
+        return
+    leaving, staying = kinds
+    boot = case.board.boot
+    asked = "the boot CPU" if boot in leaving else f"one of {names(leaving)}"
+    yield Hit(
+        (boot or staying[0]).path,
+        "enable-method",
+        f"{_said(boot)} on the boot CPU; can't leave the kernel: {of(staying, case.board.usable)}",
+        "one method on all of them",
+        f"don't load a kernel on {asked}: it is accepted, and the jump ends in a kernel BUG",
+    )
+
+
+def _said(cpu: Cpu | None) -> str:
+    return f'"{cpu.method}"' if cpu is not None and cpu.method is not None else "none"
 
 
 @rule(
@@ -161,18 +229,21 @@ def _unit_value(unit: str) -> int | None:
     "any other bit set: no CPU will ever say that this is its name.",
     do="Remove bit 31 (RES1), U and MT: reg is MPIDR_EL1 & 0xff00ffffff.",
     source="Linux, arch/arm64/kernel/smp.c: of_get_cpu_hwid(), `has invalid reg property`",
+    bears=(unsettles(*TAKES_CPUS_BACK, because=LEFT_OUT), spares("nr-cpus", "kdump")),
 )
 def no_mpidr(case: Case) -> Iterator[Hit]:
     """reg has bits outside the affinity fields."""
-    for cpu in case.board.cpus:
-        if cpu.hwid is not None and cpu.hwid & ~MPIDR_AFFINITY:
-            yield Hit(
-                cpu.path,
-                "reg",
-                f"{cpu.hwid:#x}",
-                f"bits within {MPIDR_AFFINITY:#x}",
-                f"{cpu.hwid & MPIDR_AFFINITY:#x}, if that is the CPU's affinity",
-            )
+    board = case.board
+    odd = [cpu for cpu in board.cpus if cpu.hwid is not None and cpu.hwid & ~MPIDR_AFFINITY]
+    if odd:
+        first = odd[0].hwid or 0
+        yield Hit(
+            odd[0].path,
+            "reg",
+            f"{first:#x}; such an id on {of(odd, board.cpus)}",
+            f"bits within {MPIDR_AFFINITY:#x}",
+            f"{first & MPIDR_AFFINITY:#x}, if that is the CPU's affinity",
+        )
 
 
 @rule(
@@ -184,6 +255,11 @@ def no_mpidr(case: Case) -> Iterator[Hit]:
     do="Correct reg.",
     source="Linux, arch/arm64/kernel/smp.c: `duplicate cpu reg properties in the DT`; "
     "pen refusal DUPLICATE_CPU",
+    bears=(
+        closes(*PENS, because="two CPUs have one id (DUPLICATE_CPU)"),
+        unsettles("psci", "firmware-return", because=LEFT_OUT),
+        spares("nr-cpus", "kdump"),
+    ),
 )
 def duplicate_ids(case: Case) -> Iterator[Hit]:
     """reg occurs twice."""
@@ -207,18 +283,19 @@ def duplicate_ids(case: Case) -> Iterator[Hit]:
     "the root counts, and 1 without both.",
     source="Linux, arch/arm64/kernel/smp.c: of_get_cpu_hwid(); "
     "Linux, Documentation/devicetree/bindings/arm/cpus.yaml",
+    bears=(unsettles(*TAKES_CPUS_BACK, because=LEFT_OUT), spares("nr-cpus", "kdump")),
 )
 def unusable_reg(case: Case) -> Iterator[Hit]:
-    """reg is missing, or shorter than the cells of /cpus say."""
-    for cpu in case.board.cpus:
-        if cpu.hwid is None:
-            yield Hit(
-                cpu.path,
-                "reg",
-                "missing, or shorter than one address",
-                "the CPU's id, in the cells that /cpus says",
-                "correct reg or #address-cells",
-            )
+    """reg is missing, or shorter than one address."""
+    without = [cpu for cpu in case.board.cpus if cpu.hwid is None]
+    if without:
+        yield Hit(
+            without[0].path,
+            "reg",
+            f"missing, or shorter than one address, on {of(without, case.board.cpus)}",
+            "the CPU's id, in the cells that /cpus says",
+            "correct reg or #address-cells",
+        )
 
 
 @rule(
@@ -228,6 +305,7 @@ def unusable_reg(case: Case) -> Iterator[Hit]:
     why=f"The pen has room for {layout.SLOT_MAX} CPUs and steps aside when there are more.",
     do="None: another route is needed.",
     source="pen refusal TOO_MANY_CPUS",
+    bears=(closes(*PENS, because=f"more than {layout.SLOT_MAX} CPUs (TOO_MANY_CPUS)"),),
 )
 def too_many_for_the_pen(case: Case) -> Iterator[Hit]:
     """There are spin-table CPUs, and more CPUs than slots."""
@@ -283,6 +361,9 @@ def failed(case: Case) -> Iterator[Hit]:
     "can't use them, and it can't tell them to leave.",
     do="Correct the number of CPUs, or the interrupt controller's compatible.",
     source="Arm GIC architecture specification, version 2 (IHI 0048)",
+    bears=(
+        unsettles(*TAKES_CPUS_BACK, because="if the CPUs beyond the eighth can be told to leave"),
+    ),
 )
 def gicv2_is_full(case: Case) -> Iterator[Hit]:
     """More than 8 CPUs, and every interrupt controller of the GIC family is a GICv2."""
@@ -297,3 +378,33 @@ def gicv2_is_full(case: Case) -> Iterator[Hit]:
                 f"at most {_GICV2_MAX} CPUs",
                 "correct the CPUs or the controller",
             )
+
+
+@rule(
+    "RP018",
+    Severity.NOTE,
+    "a machine whose kernels can only be booted on CPU 0",
+    why="Linux' driver of this interrupt controller takes the kernel's number of a CPU for the "
+    "hardware's. So the two have to agree, and a kernel that is entered on another CPU hangs "
+    "without a word: its timer and its interrupts between CPUs are set up for the wrong ones. "
+    "kexec jumps on CPU 0 unless that is offline, or /sys/kernel/reboot/cpu says otherwise; a "
+    "capture kernel starts on the CPU that crashed.",
+    do="Keep CPU 0 online before kexec (`echo 1 > /sys/devices/system/cpu/cpu0/online`, `echo 0 > "
+    "/sys/kernel/reboot/cpu`). A crash that is provoked to try kdump has to be CPU 0's (`taskset "
+    "-c 0 sh -c 'echo c > /proc/sysrq-trigger'`); for others there is no cure in the stock kernel.",
+    source="measured, QEMU raspi3b, Linux 6.1 without a pen: a crash on CPU 2; "
+    "drivers/irqchip/irq-bcm2836.c: smp_processor_id()",
+    bears=(
+        unsettles("kdump", because="if CPU 0 is the one that crashes: a kernel hangs on others"),
+    ),
+)
+def only_on_cpu_0(case: Case) -> Iterator[Hit]:
+    """The interrupt controller of the BCM2836 and BCM2837, and more than one CPU."""
+    for path in case.board.cpu_0_only if len(case.board.usable) > 1 else ():
+        yield Hit(
+            path,
+            "compatible",
+            "brcm,bcm2836-l1-intc",
+            "",
+            "kexec with CPU 0 online; expect kdump to work for a crash on CPU 0 only",
+        )

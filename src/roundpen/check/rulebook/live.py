@@ -6,14 +6,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from roundpen.check.bearing import ALL, PENS, TAKES_CPUS_BACK, closes, spares, unsettles
 from roundpen.check.findings import Case, Hit, Severity, rule
+from roundpen.check.rulebook.words import STAY_BEHIND
 
 CONFIG = "/proc/config.gz"
 CMDLINE = "/proc/cmdline"
 _STUCK = re.compile(
-    r"CPUs are stuck in the kernel|failed to come online|is stuck in kernel|cannot leave the "
-    r"kernel|did not return to firmware|cannot be returned to firmware|Some CPUs may be stale"
+    r"CPUs are stuck in the kernel|cannot leave the kernel|cannot be returned to firmware"
+    r"|Some CPUs may be stale|Failed to offline CPU"
 )
+_LOST = re.compile(
+    r"failed to come online|failed in unknown state|is stuck in kernel|may not have shut down "
+    r"cleanly|cpu didn't die|did not return to firmware"
+)
+_NO_PSCI = re.compile(r"psci: (failed to boot CPU\d+ \(-95\)|no cpu_on method)")
+_DENIED = re.compile(r"psci: failed to boot CPU\d+ \((?!-95\))-?\d+\)")
+_NO_BOOT_CPU = re.compile(r"missing boot CPU MPIDR")
 _SHOWN = 160
 
 
@@ -31,6 +40,7 @@ def _kexec(case: Case) -> tuple[bool | None, bool | None]:
     "needs nothing of the kind.",
     source="Linux 6.1, arch/arm64/Kconfig",
     live=True,
+    bears=(closes(*ALL, because="this kernel has neither CONFIG_KEXEC nor CONFIG_KEXEC_FILE"),),
 )
 def no_kexec(case: Case) -> Iterator[Hit]:
     """Neither KEXEC nor KEXEC_FILE."""
@@ -80,6 +90,11 @@ def only_file_load(case: Case) -> Iterator[Hit]:
     do="Use a kernel with CONFIG_HOTPLUG_CPU=y.",
     source="Linux 6.1, arch/arm64/kernel/smp.c: have_cpu_die()",
     live=True,
+    bears=(
+        closes(*TAKES_CPUS_BACK, because="this kernel has no CONFIG_HOTPLUG_CPU"),
+        STAY_BEHIND,
+        spares("nr-cpus"),
+    ),
 )
 def no_hotplug(case: Case) -> Iterator[Hit]:
     """HOTPLUG_CPU is off."""
@@ -96,6 +111,20 @@ def no_hotplug(case: Case) -> Iterator[Hit]:
     do="Start without `kvm-arm.mode=protected`.",
     source="Linux 6.1, arch/arm64/kernel/smp.c: cpus_are_stuck_in_kernel()",
     live=True,
+    bears=(
+        closes(
+            "psci",
+            "pen-psci-el3",
+            "pen-return",
+            "firmware-return",
+            "nr-cpus",
+            because="protected KVM keeps EL2, and Linux refuses kexec",
+        ),
+        unsettles(
+            "kdump", because="if the capture kernel can do without EL2, which protected KVM keeps"
+        ),
+        spares("pen-psci-el2"),
+    ),
 )
 def protected_kvm(case: Case) -> Iterator[Hit]:
     """kvm-arm.mode=protected is in force."""
@@ -112,6 +141,7 @@ def protected_kvm(case: Case) -> Iterator[Hit]:
     do="Load a signed kernel with `kexec -s`, or start without lockdown (secure boot turns it on).",
     source="Linux, security/lockdown; man kernel_lockdown(7)",
     live=True,
+    bears=(unsettles(*ALL, because="if the next kernel is signed, and loaded with `kexec -s`"),),
 )
 def lockdown(case: Case) -> Iterator[Hit]:
     """Lockdown is at integrity or confidentiality."""
@@ -130,6 +160,7 @@ def lockdown(case: Case) -> Iterator[Hit]:
     do="Find who sets it (sysctl.d) and boot again; it can't be taken back.",
     source="Linux, Documentation/admin-guide/sysctl/kernel.rst",
     live=True,
+    bears=(closes(*ALL, because="kernel.kexec_load_disabled is set until the next boot"),),
 )
 def disabled(case: Case) -> Iterator[Hit]:
     """The sysctl is set."""
@@ -142,16 +173,24 @@ def disabled(case: Case) -> Iterator[Hit]:
     "RP107",
     Severity.ERROR,
     "CPUs that the kernel's log calls stuck",
-    why="The kernel itself says that CPUs can't leave it, or did not come. kexec is refused, or "
-    "overwrites what they execute.",
-    do="The line names the cause; docs/messages.md explains it. Boot again to get the CPUs back.",
-    source="Linux, arch/arm64/kernel/smp.c and machine_kexec.c",
+    why="The kernel itself says that CPUs can't leave it. kexec is refused.",
+    do="The line names the cause; docs/messages.md explains it.",
+    source="Linux, arch/arm64/kernel/machine_kexec.c; kernel/cpu.c",
     live=True,
+    bears=(
+        closes("psci", "firmware-return", because="the kernel says that CPUs can't leave it"),
+        STAY_BEHIND,
+        spares(*PENS, "nr-cpus"),
+    ),
 )
 def stuck(case: Case) -> Iterator[Hit]:
     """A line of the log says so; the same line twice counts once."""
-    for line in dict.fromkeys(line for line in case.system.log if _STUCK.search(line)):
-        yield Hit("/dev/kmsg", "", line[:_SHOWN], "no such line", "see docs/messages.md")
+    yield from _said(case, _STUCK, "see docs/messages.md")
+
+
+def _said(case: Case, pattern: re.Pattern[str], do: str) -> Iterator[Hit]:
+    for line in dict.fromkeys(line for line in case.system.log if pattern.search(line)):
+        yield Hit("/dev/kmsg", "", line[:_SHOWN], "no such line", do)
 
 
 @rule(
@@ -165,6 +204,10 @@ def stuck(case: Case) -> Iterator[Hit]:
     do="Use nr_cpus=1, where firmware's loop is in reserved memory, or the pen.",
     source="measured, QEMU virt, Linux 6.1; arch/arm64/kernel/smp.c: smp_prepare_cpus()",
     live=True,
+    bears=(
+        STAY_BEHIND,
+        spares("psci", *PENS, "firmware-return", "nr-cpus"),
+    ),
 )
 def unsafe_recipe(case: Case) -> Iterator[Hit]:
     """maxcpus= or nosmp with a spin-table whose CPUs can't go back."""
@@ -235,10 +278,15 @@ def loaded(case: Case) -> Iterator[Hit]:
     do="Bring it online and look at the kernel's log; `roundpen status` where a pen is at work.",
     source="Linux, Documentation/core-api/cpu_hotplug.rst",
     live=True,
+    bears=(
+        unsettles(
+            "psci", "firmware-return", because="if the CPUs that are not online were not lost"
+        ),
+    ),
 )
 def offline(case: Case) -> Iterator[Hit]:
-    """Fewer CPUs are online than the tree has, and no limit was asked for."""
-    online, named = case.system.online, len(case.board.usable)
+    """Fewer CPUs are online than Linux counts in the tree, and no limit was asked for."""
+    online, named = case.system.online, len(case.board.possible)
     limits = ("maxcpus", "nosmp", "nr_cpus")
     if online is None or any(case.system.word(name) is not None for name in limits):
         return
@@ -257,6 +305,11 @@ def offline(case: Case) -> Iterator[Hit]:
     "OS lives on that CPU.",
     source="Linux, arch/arm64/kernel/setup.c: cpu_can_disable(); drivers/firmware/psci/psci.c",
     live=True,
+    bears=(
+        closes("psci", "firmware-return", because="a CPU can't be switched off"),
+        STAY_BEHIND,
+        spares(*PENS, "nr-cpus"),
+    ),
 )
 def no_switch(case: Case) -> Iterator[Hit]:
     """A secondary has no `online` in sysfs although all secondaries should be able to go."""
@@ -292,8 +345,127 @@ def no_block(case: Case) -> Iterator[Hit]:
     do="`roundpen status` shows each CPU; docs/formats.md has the states.",
     source="docs/formats.md, CPU states",
     live=True,
+    bears=(
+        unsettles(
+            "psci",
+            "firmware-return",
+            because="if the CPUs that the pen's logbook complains of are not needed",
+        ),
+    ),
 )
 def logbook(case: Case) -> Iterator[Hit]:
     """A CPU of the logbook is not where it should be."""
     for line in case.system.logbook:
         yield Hit("logbook", "", line, "off or on", "see `roundpen status`")
+
+
+@rule(
+    "RP116",
+    Severity.ERROR,
+    "a CPU that was lost",
+    why="It was released and did not come, or left and was not seen to leave. Nobody knows what it "
+    "executes: this kernel refuses kexec from then on, or overwrites it.",
+    do="Boot again, by way of firmware or, on a Raspberry Pi 5, power. If it happens at each "
+    "start, that CPU's firmware or its release address is wrong.",
+    source="Linux 6.1, arch/arm64/kernel/smp.c: __cpu_up(); arch/arm64/kernel/psci.c: "
+    "cpu_psci_cpu_kill()",
+    live=True,
+    bears=(
+        closes("psci", "firmware-return", because="the log says that a CPU was lost"),
+        unsettles(*PENS, "nr-cpus", because="if the CPU that was lost comes at the next start"),
+        STAY_BEHIND,
+    ),
+)
+def lost(case: Case) -> Iterator[Hit]:
+    """A line of the log says so."""
+    yield from _said(case, _LOST, "boot again")
+
+
+@rule(
+    "RP117",
+    Severity.ERROR,
+    "PSCI that is not there",
+    why="Whoever took the call for CPU_ON does not know it (NOT_SUPPORTED, -95): the tree promises "
+    "PSCI that this firmware does not have. The other CPUs wait elsewhere, mostly in a spin-table "
+    "that the tree does not name.",
+    do="Use a loader that rewrites the tree (lk2nd on MSM8916), or another tree.",
+    source="Linux 6.1, arch/arm64/kernel/psci.c: cpu_psci_cpu_boot(); "
+    "drivers/firmware/psci/psci.c: psci_to_linux_errno()",
+    live=True,
+    bears=(
+        closes("psci", because="firmware does not know the call: there is no PSCI"),
+        spares(*PENS, "firmware-return", "nr-cpus", "kdump"),
+    ),
+)
+def no_psci(case: Case) -> Iterator[Hit]:
+    """A line of the log says so."""
+    yield from _said(case, _NO_PSCI, "use a tree that says how the CPUs are started")
+
+
+@rule(
+    "RP118",
+    Severity.ERROR,
+    "a boot CPU that the tree does not name",
+    why="No CPU's reg is the MPIDR of the CPU that runs the kernel. Linux then starts no other "
+    "CPU, and a pen steps aside (BOOT_CPU_UNKNOWN).",
+    do="Correct reg of the CPU nodes: the affinity part of each CPU's MPIDR_EL1.",
+    source="Linux, arch/arm64/kernel/smp.c: smp_init_cpus(), `missing boot CPU MPIDR`",
+    live=True,
+    bears=(
+        closes(*PENS, because="the tree does not name the boot CPU (BOOT_CPU_UNKNOWN)"),
+        closes(
+            "psci", "firmware-return", because="Linux starts no CPU: the tree lacks the boot CPU"
+        ),
+        spares("nr-cpus", "kdump"),
+    ),
+)
+def no_boot_cpu(case: Case) -> Iterator[Hit]:
+    """A line of the log says so."""
+    yield from _said(case, _NO_BOOT_CPU, "correct reg of the CPU nodes")
+
+
+@rule(
+    "RP119",
+    Severity.ERROR,
+    "a CPU that PSCI did not start",
+    why="Firmware knows the call and said no. -22 is ALREADY_ON or ON_PENDING too: a CPU that an "
+    "earlier kernel took offline and that never came back, as on a Raspberry Pi 5; otherwise an id "
+    "that firmware does not know. -1 is DENIED.",
+    do="Cut the power and look whether the line comes back. If so, reg of the CPU's node is wrong.",
+    source="Linux 6.1, drivers/firmware/psci/psci.c: psci_to_linux_errno(); raspberrypi/linux#7291",
+    live=True,
+    bears=(
+        unsettles("psci", because="if the CPUs that firmware did not start are not needed"),
+        spares(*PENS, "firmware-return", "nr-cpus", "kdump"),
+    ),
+)
+def denied(case: Case) -> Iterator[Hit]:
+    """A line of the log says so."""
+    yield from _said(case, _DENIED, "cut the power and look again")
+
+
+@rule(
+    "RP120",
+    Severity.ERROR,
+    "kexec would boot on another CPU than 0",
+    why="On this machine a kernel that is entered on another CPU than 0 hangs (RP018). kexec jumps "
+    "on the CPU that /sys/kernel/reboot/cpu names, or on the first that is online.",
+    do="`echo 1 > /sys/devices/system/cpu/cpu0/online` and `echo 0 > /sys/kernel/reboot/cpu`.",
+    source="Linux, kernel/reboot.c: migrate_to_reboot_cpu(); drivers/irqchip/irq-bcm2836.c",
+    live=True,
+    bears=(
+        closes("psci", "firmware-return", "nr-cpus", because="the next kernel hangs: not on CPU 0"),
+        spares(*PENS, "kdump"),
+    ),
+)
+def not_on_cpu_0(case: Case) -> Iterator[Hit]:
+    """RP018's machine, and CPU 0 is offline, or another is to reboot."""
+    system = case.system
+    if not case.board.cpu_0_only:
+        return
+    if 0 in system.offline:
+        path = "/sys/devices/system/cpu/cpu0/online"
+        yield Hit(path, "", "0", "1", "bring CPU 0 online before kexec")
+    elif system.reboot_cpu:
+        path = "/sys/kernel/reboot/cpu"
+        yield Hit(path, "", f"{system.reboot_cpu}", "0", "write 0 to it before kexec")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from roundpen.check.bearing import ALL, PENS, TAKES_CPUS_BACK, closes, spares, unsettles
 from roundpen.check.board import BLOCK, Kind, Reserved
 from roundpen.check.findings import Case, Hit, Severity, rule
 from roundpen.contract import layout
@@ -20,6 +21,12 @@ _SHOWN = 200
     "region may then stay mapped.",
     do="Move one of them.",
     source="Linux, drivers/of/of_reserved_mem.c: __rmem_check_for_overlap()",
+    bears=(
+        unsettles(
+            "firmware-return", "nr-cpus", because="if firmware's memory is not in the overlap"
+        ),
+        spares("psci", *PENS, "kdump"),
+    ),
 )
 def overlap(case: Case) -> Iterator[Hit]:
     """Two nodes of /reserved-memory have bytes in common."""
@@ -63,6 +70,10 @@ def no_map_in_memreserve(case: Case) -> Iterator[Hit]:
     "`unsupported node format, ignoring`, and it uses all that was to be kept from it.",
     do="Give the node ranges, and #address-cells and #size-cells as the root has them.",
     source="Linux, drivers/of/fdt.c: __reserved_mem_check_root()",
+    bears=(
+        closes("firmware-return", "nr-cpus", because="unsafe: Linux ignores what is reserved"),
+        spares("psci", *PENS, "kdump"),
+    ),
 )
 def ignored(case: Case) -> Iterator[Hit]:
     """/reserved-memory lacks ranges, or its cells differ from the root's."""
@@ -79,6 +90,15 @@ def ignored(case: Case) -> Iterator[Hit]:
     "and in the kernel.",
     do="Correct the cells, or the length of reg.",
     source="Devicetree Specification 0.4, 2.3.5, 2.3.6",
+    bears=(
+        unsettles(
+            *PENS,
+            "firmware-return",
+            "nr-cpus",
+            because="if what can't be read is nothing that they need",
+        ),
+        spares("psci", "kdump"),
+    ),
 )
 def unreadable(case: Case) -> Iterator[Hit]:
     """Cells other than 1 or 2, or a reg that is not whole entries."""
@@ -94,6 +114,7 @@ def unreadable(case: Case) -> Iterator[Hit]:
     "have the same limit.",
     do="Make it smaller: fewer overlays, no symbols (`dtc` without `-@`), less padding.",
     source="Linux, Documentation/arm64/booting.rst",
+    bears=(closes(*ALL, because="a tree larger than 2 MiB can't be booted"),),
 )
 def too_large(case: Case) -> Iterator[Hit]:
     """totalsize is above the boot protocol's limit."""
@@ -128,6 +149,13 @@ def no_ram(case: Case) -> Iterator[Hit]:
     "nothing needs message-signalled interrupts.",
     source="measured, QEMU virt with GICv3, Linux 6.1; drivers/irqchip/irq-gic-v3-its.c: "
     "gic_reserve_range()",
+    bears=(
+        unsettles(
+            *TAKES_CPUS_BACK,
+            "nr-cpus",
+            because="if nothing has used the GICv3's LPIs: their tables are not handed on",
+        ),
+    ),
 )
 def lpi_tables(case: Case) -> Iterator[Hit]:
     """An enabled ITS, and no EFI as far as known."""
@@ -151,6 +179,13 @@ def lpi_tables(case: Case) -> Iterator[Hit]:
     "kernel runs as it would have without a pen.",
     do="Look the reason up in docs/messages.md, which has a cure for each.",
     source="docs/messages.md, The pen stepped aside",
+    bears=(
+        closes("pen-psci-el2", "pen-psci-el3", because="the pen was tried, and stepped aside"),
+        unsettles(
+            "pen-return", because="if what the pen stepped aside for does not concern this offer"
+        ),
+        spares("psci", "firmware-return", "nr-cpus", "kdump"),
+    ),
 )
 def pen_refused(case: Case) -> Iterator[Hit]:
     """/chosen has the pen's reason, and no pen is at work."""
@@ -173,6 +208,7 @@ def pen_refused(case: Case) -> Iterator[Hit]:
     "judged in the tree that it is merged into.",
     do="Merge it: `fdtoverlay -i BASE.dtb -o MERGED.dtb OVERLAY.dtbo`, and check the result.",
     source="dtc, Documentation/dt-object-internal.txt",
+    bears=(closes(*ALL, because="an overlay is no board"),),
 )
 def overlay(case: Case) -> Iterator[Hit]:
     """The tree is an overlay that nobody has merged."""

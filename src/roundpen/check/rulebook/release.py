@@ -6,20 +6,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from roundpen.check.board import WORD_SIZE, Board, Cpu, Range
+from roundpen.check import facts
+from roundpen.check.bearing import PENS, closes, spares, unsettles
+from roundpen.check.board import WORD_SIZE, Cpu, Range, ReleaseState
+from roundpen.check.facts import LINE
 from roundpen.check.findings import Case, Hit, Severity, rule
 from roundpen.check.rulebook.words import names, of
 
 PROP = "cpu-release-addr"
-LINE = 64
-"""Bytes. The shortest cache writeback granule among arm64 cores known to us (Arm's own
-Cortex-A and Neoverse cores); the architecture allows 8 bytes to 2 KiB (CTR_EL0.CWG)."""
-
-
-def span(cpu: Cpu) -> Range | None:
-    """The release word's bytes; None when the CPU has no usable one."""
-    word = cpu.word
-    return Range(word, word + WORD_SIZE) if word is not None else None
 
 
 @rule(
@@ -31,6 +25,18 @@ def span(cpu: Cpu) -> Range | None:
     do="Check the tree that the loader hands over: some trees leave the address for it to add.",
     source="Devicetree Specification 0.4, 3.8.1; Linux, arch/arm64/kernel/smp_spin_table.c: "
     "`missing or invalid cpu-release-addr property`",
+    bears=(
+        unsettles(
+            *PENS,
+            "firmware-return",
+            "nr-cpus",
+            "kdump",
+            because="if the loader fills in the release addresses",
+            file_only=True,
+        ),
+        closes(*PENS, "firmware-return", because="a CPU has no release address (RELEASE_WORD_BAD)"),
+        spares("psci", "nr-cpus", "kdump"),
+    ),
 )
 def missing(case: Case) -> Iterator[Hit]:
     """A spin-table CPU has no cpu-release-addr."""
@@ -53,13 +59,29 @@ def missing(case: Case) -> Iterator[Hit]:
     "one and does not start the CPU.",
     do="Write it with two cells, or as /bits/ 64.",
     source="Devicetree Specification 0.4, 3.8.1",
+    bears=(
+        closes(
+            *PENS,
+            "firmware-return",
+            "nr-cpus",
+            because="a release address can't be read (RELEASE_WORD_BAD)",
+        ),
+        spares("psci", "kdump"),
+    ),
 )
 def wrong_length(case: Case) -> Iterator[Hit]:
     """cpu-release-addr has less than 8 bytes. Of more, Linux takes the first 8."""
-    for cpu in case.board.spinning:
-        if cpu.release is not None and cpu.release.value is None:
-            found = f"{len(cpu.release.raw)} bytes"
-            yield Hit(cpu.path, PROP, found, "8 bytes", "write it with two cells")
+    board = case.board
+    short = [cpu for cpu in board.spinning if cpu.release_state is ReleaseState.MALFORMED]
+    if short:
+        length = len(short[0].release.raw) if short[0].release else 0
+        yield Hit(
+            short[0].path,
+            PROP,
+            f"{length} bytes; too short on {of(short, board.usable)}",
+            "8 bytes",
+            "write it with two cells",
+        )
 
 
 @rule(
@@ -70,6 +92,21 @@ def wrong_length(case: Case) -> Iterator[Hit]:
     "a CPU whose release address is zero.",
     do="Check the tree of the running system. If it is zero there, the loader did not do its part.",
     source="Linux, arch/arm64/boot/dts/apple/t8103.dtsi; arch/arm64/kernel/smp_spin_table.c",
+    bears=(
+        unsettles(
+            *PENS,
+            "firmware-return",
+            "nr-cpus",
+            because="if the loader fills in the release addresses",
+            file_only=True,
+        ),
+        closes(
+            *PENS,
+            "firmware-return",
+            "nr-cpus",
+            because="the loader left release addresses at 0 (RELEASE_WORD_BAD)",
+        ),
+    ),
 )
 def zero(case: Case) -> Iterator[Hit]:
     """cpu-release-addr is 0."""
@@ -92,14 +129,29 @@ def zero(case: Case) -> Iterator[Hit]:
     "faults. If it does not, it may see half of a new value. Linux does not return a CPU with such "
     "a word, the pen steps aside.",
     do="Correct the address to a multiple of 8.",
-    source="docs/contract.md, Device tree; Arm ARM (DDI 0487), B2.5: Device memory",
+    source="docs/contract.md, T3; Arm ARM (DDI 0487), B2.5: Device memory",
+    bears=(
+        closes(
+            *PENS,
+            "firmware-return",
+            "nr-cpus",
+            because="a release word is not aligned (RELEASE_WORD_BAD)",
+        ),
+        spares("psci", "kdump"),
+    ),
 )
 def unaligned(case: Case) -> Iterator[Hit]:
     """cpu-release-addr is no multiple of 8."""
-    for cpu in case.board.spinning:
-        if cpu.word is not None and cpu.word % WORD_SIZE:
-            found = f"{cpu.word:#x}"
-            yield Hit(cpu.path, PROP, found, "a multiple of 8", "correct the address")
+    board = case.board
+    odd = [cpu for cpu in board.spinning if cpu.word is not None and cpu.word % WORD_SIZE]
+    if odd:
+        yield Hit(
+            odd[0].path,
+            PROP,
+            f"{odd[0].word:#x}; not aligned on {of(odd, board.usable)}",
+            "a multiple of 8",
+            "correct the address",
+        )
 
 
 @rule(
@@ -110,11 +162,11 @@ def unaligned(case: Case) -> Iterator[Hit]:
     "that kexec overwrites; such CPUs can't be released one by one, nor given back one by one.",
     do="Nothing, if you use the pen: it gathers them and gives each a word of its own. Firmware "
     "that implements the contract needs one word per CPU.",
-    source="U-Boot, arch/arm/cpu/armv8/spin_table_v8.S; docs/contract.md, Device tree, rule 1",
+    source="U-Boot, arch/arm/cpu/armv8/spin_table_v8.S; docs/contract.md, T2",
 )
 def shared(case: Case) -> Iterator[Hit]:
     """More than one CPU has the same word."""
-    for word, cpus in _by_word(case.board).items():
+    for word, cpus in _by_word(case).items():
         if len(cpus) > 1:
             yield Hit(
                 cpus[0].path,
@@ -125,9 +177,10 @@ def shared(case: Case) -> Iterator[Hit]:
             )
 
 
-def _by_word(board: Board) -> dict[int, list[Cpu]]:
+def _by_word(case: Case) -> dict[int, list[Cpu]]:
+    """The words of the CPUs that Linux counts: it never looks at those of others."""
     words: dict[int, list[Cpu]] = defaultdict(list)
-    for cpu in board.spinning:
+    for cpu in facts.spinning(*case):
         if cpu.word is not None:
             words[cpu.word].append(cpu)
     return words
@@ -144,7 +197,7 @@ def _by_word(board: Board) -> dict[int, list[Cpu]]:
 )
 def outside_ram(case: Case) -> Iterator[Hit]:
     """No memory node reaches the word."""
-    for word, cpus in _by_word(case.board).items():
+    for word, cpus in _by_word(case).items():
         if case.board.in_ram(Range(word, word + WORD_SIZE)) is False:
             banks = ", ".join(str(bank) for bank in case.board.memory[:3])
             yield Hit(
@@ -164,13 +217,13 @@ def outside_ram(case: Case) -> Iterator[Hit]:
     "wait in it (nr_cpus=1, a second kernel) then execute whatever was put there.",
     do="Have the loader reserve the loop and its words: a /reserved-memory node with no-map, or at "
     "least /memreserve/.",
-    source="docs/contract.md, Device tree, rule 2; reference trees: apm-mustang reserves nothing",
+    source="docs/contract.md, T5; Debian 6.1, apm-mustang.dtb: reserves nothing",
 )
 def unreserved(case: Case) -> Iterator[Hit]:
     """The word is in RAM, or nobody knows, and no reservation touches it."""
     if not case.system.whole_tree:
         return  # the reservation block is not there to look at
-    for word, cpus in _by_word(case.board).items():
+    for word, cpus in _by_word(case).items():
         wanted = Range(word, word + WORD_SIZE)
         if case.board.in_ram(wanted) is False or case.board.touched(wanted):
             continue
@@ -190,11 +243,17 @@ def unreserved(case: Case) -> Iterator[Hit]:
     why="Some of the word's 8 bytes are the kernel's to use: what it puts there releases the CPU "
     "to an address that nobody chose.",
     do="Let the reservation cover the whole word, and the loop that polls it.",
-    source="docs/contract.md, Device tree, rule 2",
+    source="docs/contract.md, T5",
+    bears=(
+        closes(
+            "firmware-return", "nr-cpus", because="unsafe: a release word is reserved in part only"
+        ),
+        spares("psci", *PENS, "kdump"),
+    ),
 )
 def reserved_in_part(case: Case) -> Iterator[Hit]:
     """A reservation ends, or begins, inside the word."""
-    for word, cpus in _by_word(case.board).items():
+    for word, cpus in _by_word(case).items():
         if case.board.kept_partly(Range(word, word + WORD_SIZE)):
             yield Hit(
                 cpus[0].path,
@@ -214,21 +273,21 @@ def reserved_in_part(case: Case) -> Iterator[Hit]:
     "line, with the other, may be written over it.",
     do="Nothing, if you use the pen: its words are 256 bytes apart. Firmware that implements the "
     "contract has to keep them apart too.",
-    source="docs/contract.md, Device tree, rule 1",
+    source="docs/contract.md, T4",
 )
 def one_line(case: Case) -> Iterator[Hit]:
     """Different words of CPUs that can't be returned are in one line."""
     line = case.system.cache_line or LINE
-    lines: dict[int, set[int]] = defaultdict(set)
-    for cpu in case.board.spinning:
-        if cpu.word is not None and cpu.returns_to is None:
-            lines[cpu.word // line].add(cpu.word)
+    lines: dict[int, dict[int, Cpu]] = defaultdict(dict)
+    for word, cpus in _by_word(case).items():
+        for cpu in cpus:
+            if cpu.returns_to is None:
+                lines[word // line].setdefault(word, cpu)
     for number, words in lines.items():
         if len(words) > 1:
             found = ", ".join(f"{word:#x}" for word in sorted(words))
-            first = next(cpu for cpu in case.board.spinning if cpu.word in words)
             yield Hit(
-                first.path,
+                next(iter(words.values())).path,
                 PROP,
                 f"{found} in the {line} bytes at {number * line:#x}",
                 "a line per word",

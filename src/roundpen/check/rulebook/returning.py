@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from roundpen.check import facts
+from roundpen.check.bearing import PENS, closes, spares, unsettles
 from roundpen.check.board import WORD_SIZE, Board, Cpu, Range
+from roundpen.check.facts import LINE
 from roundpen.check.findings import Case, Hit, Severity, rule
-from roundpen.check.rulebook.release import LINE
-from roundpen.check.rulebook.words import names, of
+from roundpen.check.rulebook.words import STAY_BEHIND, names, of
 from roundpen.contract import layout
 
 PROP = "cpu-return-addr"
@@ -23,7 +25,7 @@ INSTRUCTION = 4
 PAGE = 4096
 """Bytes. Linux maps by pages; with larger ones it is stricter than what is said here."""
 GRANULE = layout.SLOT_SIZE
-"""Bytes that suit every core known to us (contract, Device tree, rule 1). The architecture's
+"""Bytes that suit every core known to us (contract, T4). The architecture's
 worst case, 2 KiB (CTR_EL0.CWG = 9), would condemn trees that work on every core there is. Below
 LINE every kernel refuses; from there to GRANULE it depends on the core, hence two rules."""
 
@@ -42,11 +44,30 @@ LINUX_REFUSALS = {
 }
 """What the series says of a CPU that it does not return, and the rule that says it here."""
 
-_SOURCE = "Linux series of roundpen, smp_spin_table.c: `{}`; docs/contract.md, Device tree"
+_SOURCE = "Linux series of roundpen, smp_spin_table.c: `{}`; docs/contract.md, {}"
+_CLAUSE = {
+    "RP041": "T1",
+    "RP042": "T1",
+    "RP043": "T3",
+    "RP044": "T7",
+    "RP045": "T7",
+    "RP046": "T5",
+    "RP047": "T5",
+    "RP048": "T2",
+}
+
+
+ONE_REFUSED = (
+    unsettles("firmware-return", because="if the CPUs that the kernel does not believe can stay"),
+    STAY_BEHIND,
+    spares("psci", *PENS, "nr-cpus"),
+)
+"""What each of the kernel's refusals means; the way's judge knows which CPU it is."""
 
 
 def _source(code: str) -> str:
-    return _SOURCE.format(next(text for text, at in LINUX_REFUSALS.items() if at == code))
+    text = next(text for text, at in LINUX_REFUSALS.items() if at == code)
+    return _SOURCE.format(text, _CLAUSE[code])
 
 
 def never_mapped(board: Board, address: int, size: int) -> bool:
@@ -119,21 +140,32 @@ def _refused(case: Case, code: str) -> Iterator[Cpu]:
     Severity.ERROR,
     "CPUs that cannot leave the kernel",
     why="A spin-table sends CPUs into the kernel and has no way to take them back. So Linux offers "
-    "no CPU hotplug and refuses kexec: `Can't kexec: CPUs are stuck in the kernel`, EBUSY.",
+    "no CPU hotplug, and refuses kexec when it is asked on one of them, or on a boot CPU like "
+    "them: `Can't kexec: CPUs are stuck in the kernel`, EBUSY. One with psci accepts it (RP006).",
     do="Take a route: `roundpen check` lists the ones that are open, best first.",
     source="measured, QEMU virt and raspi3b, Linux 6.1; arch/arm64/kernel/smp.c: "
     "cpus_are_stuck_in_kernel()",
+    bears=(
+        closes("psci", because="CPUs of a spin-table can't leave the kernel"),
+        closes(
+            "firmware-return", because="this firmware promises no way back (no cpu-return-addr)"
+        ),
+        STAY_BEHIND,
+        spares(*PENS, "nr-cpus"),
+    ),
 )
 def no_way_back(case: Case) -> Iterator[Hit]:
-    """No secondary of a spin-table has a return address."""
-    spinning = case.board.spinning
+    """No secondary of a spin-table that Linux counts has a return address."""
+    spinning = facts.spinning(*case)
     if spinning and all(cpu.returns_to is None for cpu in spinning):
+        accepted = facts.two_kinds(*case) is not None
         yield Hit(
             spinning[0].path,
             "enable-method",
             f'"spin-table" without {PROP} on {of(spinning, case.board.usable)}',
             "a way back",
-            "take one of the routes",
+            "take one of the routes"
+            + ("; don't load a kernel as it is: it may be accepted (RP006)" if accepted else ""),
         )
 
 
@@ -144,6 +176,7 @@ def no_way_back(case: Case) -> Iterator[Hit]:
     why="Linux refuses kexec as long as one CPU, other than the one that runs it, can't go back.",
     do="Firmware has to say it for each CPU, the boot CPU too if that is to be unplugged.",
     source=_source("RP041"),
+    bears=ONE_REFUSED,
 )
 def on_some_only(case: Case) -> Iterator[Hit]:
     """Some spin-table CPUs have cpu-return-addr and others don't."""
@@ -166,6 +199,7 @@ def on_some_only(case: Case) -> Iterator[Hit]:
     why="The property is a u64. Linux does not return the CPU, and refuses kexec.",
     do="Write it with two cells, or as /bits/ 64.",
     source=_source("RP042"),
+    bears=ONE_REFUSED,
 )
 def wrong_length(case: Case) -> Iterator[Hit]:
     """cpu-return-addr is not 8 bytes long."""
@@ -182,6 +216,7 @@ def wrong_length(case: Case) -> Iterator[Hit]:
     "return the CPU, and refuses kexec.",
     do="Give each CPU a release word at a multiple of 8, other than 0.",
     source=_source("RP043"),
+    bears=ONE_REFUSED,
 )
 def unusable_word(case: Case) -> Iterator[Hit]:
     """cpu-release-addr is missing, zero or misaligned."""
@@ -200,6 +235,7 @@ def unusable_word(case: Case) -> Iterator[Hit]:
     why="Zero is no place to return to. Linux does not return the CPU, and refuses kexec.",
     do="Fill in the return entry, or leave the property out.",
     source=_source("RP044"),
+    bears=ONE_REFUSED,
 )
 def zero(case: Case) -> Iterator[Hit]:
     """cpu-return-addr is 0."""
@@ -215,6 +251,7 @@ def zero(case: Case) -> Iterator[Hit]:
     "not return the CPU, and refuses kexec.",
     do="Correct the address.",
     source=_source("RP045"),
+    bears=ONE_REFUSED,
 )
 def unaligned(case: Case) -> Iterator[Hit]:
     """cpu-return-addr is no multiple of 4."""
@@ -231,6 +268,7 @@ def unaligned(case: Case) -> Iterator[Hit]:
     "do: it keeps memory from use but not from the map.",
     do="Describe the words' memory in a /reserved-memory node with no-map, from the page's start.",
     source=_source("RP046"),
+    bears=ONE_REFUSED,
 )
 def word_is_mapped(case: Case) -> Iterator[Hit]:
     """The word is in RAM and not in no-map memory."""
@@ -252,6 +290,7 @@ def word_is_mapped(case: Case) -> Iterator[Hit]:
     "Linux does not return the CPU, and refuses kexec.",
     do="Describe the code's memory in a /reserved-memory node with no-map, from the page's start.",
     source=_source("RP047"),
+    bears=ONE_REFUSED,
 )
 def entry_is_mapped(case: Case) -> Iterator[Hit]:
     """The return entry is in RAM and not in no-map memory."""
@@ -290,6 +329,7 @@ def _close(case: Case, reason: str | None, size: int) -> Iterator[Hit]:
     "other. Linux does not return the CPU, and refuses kexec.",
     do=f"Give each CPU a word in {GRANULE} bytes of its own.",
     source=_source("RP048"),
+    bears=ONE_REFUSED,
 )
 def shared(case: Case) -> Iterator[Hit]:
     """Another CPU has the word, or one in the same cache line."""
@@ -303,7 +343,8 @@ def shared(case: Case) -> Iterator[Hit]:
     why=f"Not in one line of {LINE} bytes, but within {GRANULE}: on a core with longer lines the "
     "kernel does not return the CPUs, and refuses kexec.",
     do=f"Give each CPU a word in {GRANULE} bytes of its own: that suits every core known to us.",
-    source="docs/contract.md, Device tree, rule 1; Arm ARM (DDI 0487), CTR_EL0.CWG",
+    source="docs/contract.md, T4; Arm ARM (DDI 0487), CTR_EL0.CWG",
+    bears=(unsettles("firmware-return", because="if no core has a longer cache line"),),
 )
 def close(case: Case) -> Iterator[Hit]:
     """Another CPU's word is within the contract's granule; the line's length is not known."""

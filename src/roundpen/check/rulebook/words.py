@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""How the rules name CPUs in a sentence."""
+"""What several rules say: how they name CPUs, and what they mean for the ways."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from roundpen.check.bearing import unsettles
 from roundpen.check.board import Cpu
 
 _NAMED = 4
+STAY_BEHIND = unsettles(
+    "kdump", because="not refused, not reliable: the other CPUs stay in the dead kernel"
+)
+LEFT_OUT = "if the CPUs that Linux starts are enough: it leaves others out"
+"""Where a tree's mistake costs a CPU, with or without kexec."""
 
 
 def names(cpus: Sequence[Cpu]) -> str:

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a rule's findings mean for the ways to kexec: each names those that it closes or unsettles.
+
+So that no way is open beside an error that contradicts it: `roundpen.check.ways` takes the
+strictest of what a way's own judge says and of what the findings say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+
+class State(Enum):
+    """Whether a way can be taken. In order: the later one is the stricter."""
+
+    OPEN = "open"
+    """Nothing known is in the way."""
+    DEPENDS = "depends"
+    """It hangs on something that the tree does not say."""
+    CLOSED = "closed"
+
+
+PENS = ("pen-psci-el2", "pen-psci-el3", "pen-return")
+ALL = ("psci", *PENS, "firmware-return", "nr-cpus", "kdump")
+"""The names of the ways, best first. `roundpen.check.ways` says what each of them is."""
+TAKES_CPUS_BACK = ("psci", *PENS, "firmware-return")
+"""The ways in which CPUs leave the kernel that runs."""
+
+
+class Answer(NamedTuple):
+    """A way's state on one board, and the reason in one line."""
+
+    state: State
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bearing:
+    """What one rule's findings mean for some ways: `state` is OPEN where they mean nothing."""
+
+    ways: tuple[str, ...]
+    state: State
+    because: str
+    file_only: bool
+    """Only as long as a loader may still change the tree: not on the running system."""
+
+
+def closes(*ways: str, because: str, file_only: bool = False) -> Bearing:
+    """None of `ways` can be taken."""
+    return _bearing(ways, State.CLOSED, because, file_only)
+
+
+def unsettles(*ways: str, because: str, file_only: bool = False) -> Bearing:
+    """Each of `ways` depends on something; `because` begins with "if"."""
+    return _bearing(ways, State.DEPENDS, because, file_only)
+
+
+def spares(*ways: str) -> Bearing:
+    """The findings say nothing against `ways`. An error has to say so of each."""
+    return _bearing(ways, State.OPEN, "", file_only=False)
+
+
+def _bearing(ways: tuple[str, ...], state: State, because: str, file_only: bool) -> Bearing:
+    unknown = [name for name in ways if name not in ALL]
+    if unknown:
+        raise ValueError(f"no way is called {unknown[0]}; known: {', '.join(ALL)}")
+    return Bearing(ways, state, because, file_only)
+
+
+def together(answers: Iterable[Answer]) -> Answer:
+    """What closes comes before what depends. Of what closes the first; all that it depends on."""
+    order, every = list(State), list(answers)
+    state = max((answer.state for answer in every), key=order.index)
+    reasons = dict.fromkeys(answer.reason for answer in every if answer.state is state)
+    return Answer(state, "; and ".join(reasons) if state is State.DEPENDS else next(iter(reasons)))

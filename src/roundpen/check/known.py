@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is known of boards beyond their trees: two tables, kept as data beside this file.
+
+boards.toml: boards with a spin-table, for docs/routes.md and for what a tree can't say.
+psci.toml: PSCI that was seen to lose CPUs.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from roundpen.check.board import Board
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBoard:
+    """A row of the table of boards in docs/routes.md; text is Markdown."""
+
+    name: str
+    compatible: tuple[str, ...]
+    """Of the root: any of them. Empty: a kind of board that no tree tells."""
+    words: str
+    reserved: str
+    entry: str
+    route: str
+    run: str
+    el2: str
+    """"" as with most; "none": the cores have no EL2; "vhe": HCR_EL2.E2H is fixed to one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossyPsci:
+    """PSCI of a board that was seen to lose CPUs, or to be promised and missing."""
+
+    name: str
+    compatible: tuple[str, ...]
+    """Of the root: any of them."""
+    node: str
+    """Path of a node that only this firmware makes; "" when nothing more tells it."""
+    certain: bool
+    """Has each such board the fault, as far as known? Otherwise some were reported to."""
+    seen: str
+    do: str
+    source: str
+
+
+@cache
+def boards() -> tuple[KnownBoard, ...]:
+    """The table of boards, in its order."""
+    return tuple(
+        KnownBoard(
+            **row | {"compatible": tuple(row.get("compatible", ())), "el2": row.get("el2", "")}
+        )
+        for row in _rows("boards.toml", "board")
+    )
+
+
+@cache
+def lossy_psci() -> tuple[LossyPsci, ...]:
+    """The table of PSCI that loses CPUs, in its order."""
+    return tuple(
+        LossyPsci(**row | {"compatible": tuple(row["compatible"]), "node": row.get("node", "")})
+        for row in _rows("psci.toml", "psci")
+    )
+
+
+def _rows(file: str, name: str) -> list[dict[str, Any]]:
+    text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
+    rows: list[dict[str, Any]] = tomllib.loads(text)[name]
+    return rows
+
+
+def el2_of(board: Board) -> str:
+    """`el2` of the first row that is of this board; "" when none is."""
+    for row in boards():
+        if row.el2 and not set(row.compatible).isdisjoint(board.compatible):
+            return row.el2
+    return ""
+
+
+def psci_fault(board: Board) -> LossyPsci | None:
+    """What is known against the PSCI that the tree promises; None when nothing is.
+
+    The pen's own PSCI is not the firmware's.
+    """
+    if board.pen_offer == "psci" or not any(cpu.method == "psci" for cpu in board.secondaries):
+        return None
+    for row in lossy_psci():
+        if not set(row.compatible).isdisjoint(board.compatible) and (
+            not row.node or any(entry.path == row.node for entry in board.reserved)
+        ):
+            return row
+    return None
