@@ -81,6 +81,17 @@ struct cpus {
 	bool more_than_one_id; /* some node's reg goes on behind its first id */
 };
 
+/*
+ * How far boot/ has come, which decides what an exception leaves to be done.
+ * Nothing outside our own memory has been written before STAGE_GATHERING.
+ */
+enum stage {
+	STAGE_READING,	  /* step aside */
+	STAGE_EXPLAINING, /* stepping aside, and even that faults: do without the reason */
+	STAGE_LEAVING,	  /* nothing is left to be tried */
+	STAGE_GATHERING,  /* other CPUs are in the region: no way back */
+};
+
 extern struct descriptor image_descriptor;
 extern uint8_t image_start[], resident_blob[], resident_blob_end[];
 
@@ -157,6 +168,7 @@ void gather(uint64_t reserved, const struct board *board, void *tree);
 
 /* refuse.c */
 void record_refusal(uint64_t reserved, uint32_t reason, bool live);
+void record_fault(uint64_t reserved, uint64_t syndrome, uint64_t instruction, uint64_t address);
 const void *tree_with_refusal(const void *tree, const struct places *places, uint32_t reason,
 			      bool keep_logbook);
 
@@ -167,5 +179,6 @@ uint64_t ticks_per_second(void);
 /* head.S */
 _Noreturn void enter_kernel(uint64_t tree, uint64_t kernel);
 _Noreturn void enter_resident(uint64_t door);
+uint64_t try_hvc(void);
 
 #endif

@@ -28,24 +28,36 @@ image_descriptor:
 /*
  * entry: from the boot loader, or from a kernel by kexec.
  * In:       x0 physical address of the tree. Out: does not return.
- * State:    EL2 or EL1 (EL3 is passed on), MMU and data cache off.
+ * State:    EL2 or EL1 (EL3 is passed on), MMU and data cache off. The instruction
+ *           cache may be on or off (booting.rst); here it is on from now on, and
+ *           what it may hold of an earlier program at these addresses goes first.
  */
 entry:
 	msr	daifset, #0xf
+	ic	iallu
+	dsb	nsh
+	isb
 	mov	x19, x0
 	mrs	x20, CurrentEL
 	lsr	x20, x20, #2
+	adr	x0, vectors
 	cmp	x20, #2
 	b.hi	2f
 	b.lo	1f
-	ldr	w1, =SCTLR_EL2_REST
+	mrs	x21, vbar_el2
+	msr	vbar_el2, x0
+	ldr	w1, =SCTLR_EL2_PEN
 	msr	sctlr_el2, x1
 	b	2f
-1:	ldr	w1, =SCTLR_EL1_REST
+1:	mrs	x21, vbar_el1
+	msr	vbar_el1, x0
+	ldr	w1, =SCTLR_EL1_PEN
 	msr	sctlr_el1, x1
 2:	isb
 	msr	spsel, #1
 	bl	clear_bss
+	adr	x0, received_vbar
+	str	x21, [x0]
 	adr	x0, stack_top
 	mov	sp, x0
 	mov	x0, x19
@@ -87,7 +99,20 @@ clear_bss:
 	.globl	enter_kernel
 enter_kernel:
 	mov	x4, x1
-	mov	x1, #0
+	adr	x1, received_vbar
+	ldr	x1, [x1]
+	mrs	x2, CurrentEL
+	cmp	x2, #2 << 2
+	b.hi	2f
+	b.lo	1f
+	msr	vbar_el2, x1
+	ldr	w1, =SCTLR_EL2_REST
+	msr	sctlr_el2, x1
+	b	2f
+1:	msr	vbar_el1, x1
+	ldr	w1, =SCTLR_EL1_REST
+	msr	sctlr_el1, x1
+2:	mov	x1, #0
 	mov	x2, #0
 	mov	x3, #0
 	ic	iallu
@@ -105,4 +130,63 @@ enter_resident:
 	isb
 	br	x0
 
+/*
+ * try_hvc: what does HVC do here?
+ * In:       EL2. Out: x0 ESR_EL2 of the exception that it was: EC 0x16, or EC 0
+ *           where SCR_EL3.HCE or HCR_EL2.HCD makes it UNDEFINED. The one leaves
+ *           ELR behind the instruction, the other at it (Arm ARM, HVC).
+ * Clobbers: x0-x3.
+ */
+	.globl	try_hvc
+try_hvc:
+	hvc	#0
+hvc_answered:
+	ret
+
+/*
+ * Vectors of boot/, at EL2 or EL1: a fault of ours, except for what try_hvc asks
+ * for. Interrupts and SErrors are masked.
+ */
+	.macro	vector
+	.balign	0x80
+	b	fault
+	.endm
+	.balign	0x800
+vectors:
+	.rept	16
+	vector
+	.endr
+
+/*
+ * fault: to boot_fault, on an empty stack: nobody goes back to where it was.
+ * Out:      boot_fault(ESR, ELR, FAR). Clobbers: x0-x3.
+ */
+fault:
+	mrs	x0, CurrentEL
+	tbz	x0, #3, 1f
+	mrs	x0, esr_el2
+	mrs	x1, elr_el2
+	mrs	x2, far_el2
+	adr	x3, try_hvc
+	sub	x3, x1, x3
+	cmp	x3, #4
+	b.hi	2f
+	adr	x3, hvc_answered
+	msr	elr_el2, x3
+	eret
+	dsb	nsh
+	isb
+1:	mrs	x0, esr_el1
+	mrs	x1, elr_el1
+	mrs	x2, far_el1
+2:	adr	x3, stack_top
+	mov	sp, x3
+	bl	boot_fault
+	b	.
+
 	.pool
+
+	.bss
+	.balign	8
+received_vbar:
+	.quad	0

@@ -9,6 +9,18 @@
 
 static struct board board;
 
+/* What an exception has to know: where everything is, and how far we are. */
+static struct {
+	const void *tree; /* as received */
+	struct places places;
+	struct memory_check memory;
+	uint64_t level;
+	uint64_t entered_at;
+	uint64_t live_pen;
+	enum stage stage;
+	bool region_is_ours; /* prepared */
+} visit;
+
 static uint64_t own_mpidr(void)
 {
 	uint64_t value;
@@ -17,43 +29,71 @@ static uint64_t own_mpidr(void)
 	return value & MPIDR_AFFINITY;
 }
 
-/*
- * The psci offer runs the kernel at EL1 below us with EL2's own register
- * layout; a CPU on which HCR_EL2.E2H is stuck at 1 has the other one.
- */
-static bool e2h_is_fixed(void)
-{
-	const uint64_t e2h = 1ull << 34;
-	uint64_t before, after;
+#define ESR_EC 26      /* exception class, ESR_ELx */
+#define EC_HVC64 0x16  /* HVC from AArch64 */
+#define HCR_RW (1ull << 31)
+#define HCR_E2H (1ull << 34)
 
-	__asm__("mrs %0, hcr_el2" : "=r"(before));
-	if (!(before & e2h))
-		return false;
-	__asm__ volatile("msr hcr_el2, %1\n\tisb\n\tmrs %0, hcr_el2"
-			 : "=r"(after)
-			 : "r"(1ull << 31)
-			 : "memory");
-	return after & e2h;
+static uint64_t read_hcr(void)
+{
+	uint64_t value;
+
+	__asm__ volatile("mrs %0, hcr_el2" : "=r"(value)::"memory");
+	return value;
 }
 
-/* Everything that libfdt is told to take for granted (pen/Makefile). */
+static void write_hcr(uint64_t value)
+{
+	__asm__ volatile("msr hcr_el2, %0\n\tisb" ::"r"(value) : "memory");
+}
+
+/*
+ * The psci offer runs the kernel at EL1 below us with EL2's own register
+ * layout; a CPU on which HCR_EL2.E2H is stuck at 1 has the other one. And it
+ * promises HVC: booting.rst has firmware enable it (SCR_EL3.HCE), and a kernel
+ * on which it does not work would die of it, so it is tried. HCR_EL2 is what it
+ * was when this is over.
+ */
+static uint32_t try_el2(void)
+{
+	uint64_t received = read_hcr();
+	uint32_t reason = REFUSAL_NONE;
+
+	write_hcr(HCR_RW);
+	if (read_hcr() & HCR_E2H)
+		reason = REFUSAL_E2H_FIXED;
+	else if (image_descriptor.offer == OFFER_PSCI && try_hvc() >> ESR_EC != EC_HVC64)
+		reason = REFUSAL_NO_HVC;
+	write_hcr(received);
+	return reason;
+}
+
+/*
+ * Everything that libfdt is told to take for granted (pen/Makefile). We read with
+ * the caches off, and nobody owes us a tree that is not still in one: booting.rst
+ * has the loader clean the kernel's image, of the tree it says nothing.
+ */
 static bool tree_is_sound(const void *tree)
 {
-	if (!tree || (uint64_t)tree & 7 || fdt_magic(tree) != FDT_MAGIC ||
-	    fdt_version(tree) < 17 || fdt_last_comp_version(tree) > 17 ||
-	    fdt_off_dt_struct(tree) & 3 || fdt_off_mem_rsvmap(tree) & 7 ||
-	    fdt_totalsize(tree) > TREE_MAX)
+	struct range all = {(uint64_t)tree, (uint64_t)tree + sizeof(struct fdt_header)};
+
+	if (!tree || (uint64_t)tree & 7)
 		return false;
+	cache_clean_invalidate(all);
+	if (fdt_magic(tree) != FDT_MAGIC || fdt_version(tree) < 17 ||
+	    fdt_last_comp_version(tree) > 17 || fdt_off_dt_struct(tree) & 3 ||
+	    fdt_off_mem_rsvmap(tree) & 7 || fdt_totalsize(tree) > TREE_MAX)
+		return false;
+	all.end = all.start + fdt_totalsize(tree);
+	cache_clean_invalidate(all);
 	return !fdt_check_full(tree, fdt_totalsize(tree));
 }
 
-/* May the pen work here? Reads only. */
+/* May the pen work here? Leaves everything as it was. */
 static uint32_t decide(const void *tree, uint64_t level, uint64_t *live_pen)
 {
 	uint32_t reason;
 
-	if (!tree_is_sound(tree))
-		return REFUSAL_TREE_BAD;
 	if (find_live_pen(tree, level, live_pen))
 		return REFUSAL_LIVE_PEN;
 	reason = survey(tree, own_mpidr(), image_descriptor.offer, &board);
@@ -64,7 +104,7 @@ static uint32_t decide(const void *tree, uint64_t level, uint64_t *live_pen)
 	/* psci needs a level above the kernel's; a return goes to any level of ours. */
 	if (level != 2 && (level != 1 || image_descriptor.offer == OFFER_PSCI))
 		return REFUSAL_ENTRY_LEVEL;
-	return level == 2 && e2h_is_fixed() ? REFUSAL_E2H_FIXED : REFUSAL_NONE;
+	return level == 2 ? try_el2() : REFUSAL_NONE;
 }
 
 /* psci: through the park loop and down to EL1, like everybody else. */
@@ -102,6 +142,7 @@ static uint32_t offer(const void *tree, const struct places *places)
 		return reason;
 	fill_region(reserved, &board);
 	logbook_at(reserved)->offer = image_descriptor.offer;
+	visit.stage = STAGE_GATHERING;
 	gather(reserved, &board, copy);
 	fdt_pack(copy);
 	return REFUSAL_NONE;
@@ -132,34 +173,90 @@ static _Noreturn void hand_over(const struct places *places)
 	send_boot_cpu(slot, places, places->work.start);
 }
 
+/* Until the tree has answered, neither place is ours to write to. */
+static void ask_for_memory(const void *tree)
+{
+	struct range work = visit.places.work;
+
+	work.end = work.start + work_size(tree);
+	visit.memory.reserved = REFUSAL_FAULT;
+	visit.memory = check_memory(tree, visit.places.reserved, work);
+}
+
+/* The region, where a fault or a reason can be written down; a live pen has its own. */
+static void take_region(void)
+{
+	if (visit.region_is_ours || visit.memory.reserved || visit.live_pen)
+		return;
+	prepare_region(visit.places.reserved.start, (uint32_t)visit.level, visit.entered_at);
+	visit.region_is_ours = true;
+}
+
+static _Noreturn void leave_alone(const void *tree)
+{
+	visit.stage = STAGE_LEAVING;
+	finish(&visit.places, tree);
+	enter_kernel((uint64_t)tree, visit.places.kernel);
+}
+
+static _Noreturn void step_aside(uint32_t reason)
+{
+	const void *tree = visit.tree;
+
+	visit.stage = STAGE_EXPLAINING;
+	if (visit.live_pen)
+		record_refusal(visit.live_pen, reason, true);
+	else if (visit.region_is_ours)
+		record_refusal(visit.places.reserved.start, reason, false);
+	if (!visit.memory.work)
+		tree = tree_with_refusal(tree, &visit.places, reason, visit.region_is_ours);
+	leave_alone(tree);
+}
+
+/* An exception in boot/ (head.S): ESR, ELR and FAR of this level. */
+_Noreturn void boot_fault(uint64_t syndrome, uint64_t instruction, uint64_t address);
+_Noreturn void boot_fault(uint64_t syndrome, uint64_t instruction, uint64_t address)
+{
+	enum stage stage = visit.stage;
+
+	if (stage == STAGE_EXPLAINING)
+		leave_alone(visit.tree);
+	/* What follows may fault as well. */
+	visit.stage = stage == STAGE_READING ? STAGE_EXPLAINING : STAGE_LEAVING;
+	if (stage == STAGE_READING)
+		take_region();
+	if (visit.region_is_ours && stage != STAGE_LEAVING) {
+		record_fault(visit.places.reserved.start, syndrome,
+			     instruction - visit.places.image, address);
+		record_refusal(visit.places.reserved.start, REFUSAL_FAULT, false);
+	}
+	if (stage == STAGE_READING)
+		step_aside(REFUSAL_FAULT);
+	for (;;)
+		__asm__ volatile("dsb sy\n\twfi" ::: "memory");
+}
+
 _Noreturn void boot_main(const void *tree, uint64_t image, uint64_t level);
 _Noreturn void boot_main(const void *tree, uint64_t image, uint64_t level)
 {
-	struct places places = place(image, &image_descriptor);
-	uint64_t entered_at = now(), live_pen = 0;
-	uint32_t reason = decide(tree, level, &live_pen);
+	uint32_t reason = REFUSAL_TREE_BAD;
+
+	visit.tree = tree;
+	visit.places = place(image, &image_descriptor);
+	visit.level = level;
+	visit.entered_at = now();
 	/* A tree that can't be read contradicts nothing; nor can it be copied. */
-	struct memory_check memory = {REFUSAL_NONE, REFUSAL_TREE_BAD};
-
-	if (reason != REFUSAL_TREE_BAD) {
-		struct range work = {places.work.start, places.work.start + work_size(tree)};
-
-		memory = check_memory(tree, places.reserved, work);
+	visit.memory.work = REFUSAL_TREE_BAD;
+	if (tree_is_sound(tree)) {
+		ask_for_memory(tree);
+		reason = decide(tree, level, &visit.live_pen);
 	}
-	if (!memory.reserved && !live_pen)
-		prepare_region(places.reserved.start, (uint32_t)level, entered_at);
+	take_region();
 	if (!reason)
-		reason = memory.reserved ? memory.reserved : memory.work;
+		reason = visit.memory.reserved ? visit.memory.reserved : visit.memory.work;
 	if (!reason)
-		reason = offer(tree, &places);
-	if (!reason)
-		hand_over(&places);
-	if (live_pen)
-		record_refusal(live_pen, reason, true);
-	else if (!memory.reserved)
-		record_refusal(places.reserved.start, reason, false);
-	if (!memory.work)
-		tree = tree_with_refusal(tree, &places, reason, !live_pen && !memory.reserved);
-	finish(&places, tree);
-	enter_kernel((uint64_t)tree, places.kernel);
+		reason = offer(tree, &visit.places);
+	if (reason)
+		step_aside(reason);
+	hand_over(&visit.places);
 }

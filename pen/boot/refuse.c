@@ -18,6 +18,16 @@ void record_refusal(uint64_t reserved, uint32_t reason, bool live)
 	}
 }
 
+/* An exception of boot/'s own; the instruction as an offset in pen.elf. */
+void record_fault(uint64_t reserved, uint64_t syndrome, uint64_t instruction, uint64_t address)
+{
+	volatile struct logbook *logbook = logbook_at(reserved);
+
+	logbook->fault_syndrome = syndrome;
+	logbook->fault_instruction = instruction;
+	logbook->fault_address = address;
+}
+
 /*
  * The tree to hand over: the copy with the reason in /chosen and the region of
  * the logbook reserved; or the original itself where even that can't be done.

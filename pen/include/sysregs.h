@@ -15,8 +15,11 @@
 
 #define PMSCR_EL1 S3_0_C9_C9_0
 #define PMBLIMITR_EL1 S3_0_C9_C10_0
+#define PMBIDR_EL1 S3_0_C9_C10_7
 #define TRFCR_EL1 S3_0_C1_C2_1
 #define TRBLIMITR_EL1 S3_0_C9_C11_0
+#define TRBIDR_EL1 S3_0_C9_C11_7
+#define BUFFER_IS_ANOTHERS 4 /* PMBIDR_EL1.P and TRBIDR_EL1.P, the bit's number */
 #define SVCR S3_3_C4_C2_2
 #define ZCR_EL1 S3_0_C1_C2_0
 #define SMCR_EL1 S3_0_C1_C2_6
@@ -29,7 +32,6 @@
 
 #define PMSCR_EL2 S3_4_C9_C9_0
 #define TRFCR_EL2 S3_4_C1_C2_1
-#define BRBCR_EL2 S2_4_C9_C0_0
 #define ZCR_EL2 S3_4_C1_C2_0
 #define SMCR_EL2 S3_4_C1_C2_6
 #define SMPRIMAP_EL2 S3_4_C1_C2_5

@@ -106,7 +106,18 @@ static void open_vectors(uint64_t pfr0, uint64_t pfr1)
 	write_register(SMPRIMAP_EL2, 0);
 }
 
-/* PMU counters, profiling and trace buffers belong to EL1. */
+static bool is_anothers(uint64_t buffer_id)
+{
+	return buffer_id >> BUFFER_IS_ANOTHERS & 1;
+}
+
+/*
+ * PMU counters, profiling and trace buffers belong to EL1. Registers that EL3 may
+ * have kept (MDCR_EL3.NSPB, NSTB, TTRF) are written only where PMBIDR_EL1.P or
+ * TRBIDR_EL1.P says that it has not, as Linux does (el2_setup.h,
+ * __init_el2_debug): a trap to a firmware without handlers is the end of the CPU.
+ * Nobody says so much of branch records (SBRBE): what firmware left of them stays.
+ */
 static void open_debug(void)
 {
 	uint64_t dfr0 = read_register(id_aa64dfr0_el1);
@@ -118,14 +129,14 @@ static void open_debug(void)
 	if (field(dfr0, 32)) {
 		value |= 3 << 12; /* E2PB */
 		/* PCT = physical, PA: what EL1 asks for, it gets */
-		write_register(PMSCR_EL2, 1 << 6 | 1 << 4);
+		if (!is_anothers(read_register(PMBIDR_EL1)))
+			write_register(PMSCR_EL2, 1 << 6 | 1 << 4);
 	}
-	if (field(dfr0, 44))
+	if (field(dfr0, 44) && !is_anothers(read_register(TRBIDR_EL1))) {
 		value |= 3 << 24; /* E2TB */
-	if (field(dfr0, 40))
-		write_register(TRFCR_EL2, 0);
-	if (field(dfr0, 52))
-		write_register(BRBCR_EL2, 0);
+		if (field(dfr0, 40))
+			write_register(TRFCR_EL2, 0);
+	}
 	write_register(mdcr_el2, value);
 }
 
@@ -135,7 +146,7 @@ static void open_machine(uint64_t pfr0)
 	write_register(vpidr_el2, read_register(midr_el1));
 	write_register(vmpidr_el2, read_register(mpidr_el1));
 	write_register(hstr_el2, 0);
-	write_register(cnthctl_el2, 3); /* EL1PCTEN, EL1PCEN */
+	write_register(cnthctl_el2, CNTHCTL_OPEN); /* and no event stream any more */
 	write_register(cntvoff_el2, 0);
 	if (!field(pfr0, 24)) /* GIC system registers */
 		return;

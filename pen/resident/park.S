@@ -25,11 +25,16 @@
  * Out:      does not return; parks.
  * State:    any exception level (so no system register of a level before the
  *           level is known), MMU and data cache off, no stack, no vectors.
+ * What this CPU may have fetched from here before the pen stood here goes first:
+ * boot/ has told all CPUs of the domain, and this one need not have been in it yet.
  */
 	.section .text.arrive, "ax"
 	.globl	arrive
 arrive:
 	msr	daifset, #0xf
+	ic	iallu
+	dsb	nsh
+	isb
 	own_affinity x0
 	bl	find_slot
 	cbz	x0, 2f
@@ -90,6 +95,7 @@ adopt:
 	bl	find_slot
 	mov	x19, x0
 	bl	take_over
+	bl	rest_el1			// whatever the loader left there
 	b	park
 
 /*
@@ -134,11 +140,11 @@ take_over:
 	mov	x0, #1 << 31			// RW; E2H and TGE off before anything else
 	msr	hcr_el2, x0
 	isb
-	mov	w0, #SCTLR_EL2_REST & 0xffff
-	movk	w0, #SCTLR_EL2_REST >> 16, lsl #16
+	mov	w0, #SCTLR_EL2_PEN & 0xffff
+	movk	w0, #SCTLR_EL2_PEN >> 16, lsl #16
 	msr	sctlr_el2, x0
-	orr	w0, w0, #SCTLR_EL1_REST & ~SCTLR_EL2_REST
-	msr	sctlr_el1, x0			// RES1 of both: of EL1, the others trap EL0 no more
+	orr	w0, w0, #SCTLR_EL1_PEN & ~SCTLR_EL2_PEN
+	msr	sctlr_el1, x0			// RES1 of both: MMU off; leave makes it EL1's own
 	msr	vttbr_el2, xzr
 	adr	x0, vectors
 	msr	vbar_el2, x0
@@ -150,8 +156,8 @@ take_over:
 
 	.section .text.take_over_el1, "ax"
 take_over_el1:
-	mov	w0, #SCTLR_EL1_REST & 0xffff
-	movk	w0, #SCTLR_EL1_REST >> 16, lsl #16
+	mov	w0, #SCTLR_EL1_PEN & 0xffff
+	movk	w0, #SCTLR_EL1_PEN >> 16, lsl #16
 	msr	sctlr_el1, x0
 	adr	x0, vectors
 	msr	vbar_el1, x0
@@ -205,6 +211,9 @@ receipt_given:
  * the event register set (SEV follows the store and its DSB), so WFE falls
  * through and the next read sees it. Any other wake-up reads 0 and sleeps on;
  * so does 1, which is the CPU's own kernel saying "returning", never a release.
+ * SEV has to reach every CPU that it is for, and between clusters that is a matter
+ * of the wires of the chip: the counter's event stream (Arm ARM, "The Generic
+ * Timer", event streams) makes of an event that was lost a delay.
  * In:       x19 slot. Out: to leave, entry address in x0, an empty stack.
  */
 #if STACK_SIZE * 4 != SLOT_SIZE * 3
@@ -219,6 +228,12 @@ park:
 	adr	x0, first_stack_top
 	add	x0, x0, x1
 	mov	sp, x0
+	mrs	x0, CurrentEL
+	mov	x1, #EVENT_STREAM
+	tbz	x0, #3, 1f
+	msr	cnthctl_el2, x1
+	b	park_poll
+1:	msr	cntkctl_el1, x1
 park_poll:
 	ldr	x0, [x19, #SLOT_RELEASE]
 	cmp	x0, #1
@@ -240,14 +255,31 @@ leave:
 	ldr	w1, [x1, #LOG_OFFER]
 	cmp	w1, #OFFER_PSCI
 	b.eq	leave_to_el1
+	b	leave_as_it_came
 
 /*
- * (continued) offer `return`: out at the level of arrival, by a branch. The word
- * keeps the entry: a 0 in it would be a receipt. The CPU is not asked for
+ * leave_as_it_came: offer `return`: out at the level of arrival, by a branch. The
+ * word keeps the entry: a 0 in it would be a receipt. The CPU is not asked for
  * anything else, so EL2 is the kernel's to set up, as on the first boot.
- * Out:      x0-x3 = 0, DAIF masked, MMU and caches off.
+ * In:       x0 entry (physical), x19 slot. Out: x0-x3 = 0, DAIF masked, MMU and
+ *           caches off, no event stream.
  */
+	.section .text.leave_as_it_came, "ax"
+leave_as_it_came:
 	mov	x20, x0
+	mrs	x1, CurrentEL
+	mov	w0, #SCTLR_EL1_REST & 0xffff
+	movk	w0, #SCTLR_EL1_REST >> 16, lsl #16
+	msr	sctlr_el1, x0
+	tbz	x1, #3, 1f
+	mov	w0, #SCTLR_EL2_REST & 0xffff
+	movk	w0, #SCTLR_EL2_REST >> 16, lsl #16
+	msr	sctlr_el2, x0
+	mov	x0, #CNTHCTL_OPEN
+	msr	cnthctl_el2, x0
+	b	2f
+1:	msr	cntkctl_el1, xzr
+2:
 	count	x1, x2
 	str	x1, [x19, #SLOT_EVENT_AT]
 	mov	w1, #STATE_ON

@@ -19,6 +19,7 @@ rest_el1:
 	msr	vttbr_el2, xzr
 	msr	cntv_ctl_el0, xzr
 	msr	cntp_ctl_el0, xzr
+	msr	cntkctl_el1, xzr		// Linux' own event stream among it
 	msr	mdscr_el1, xzr
 	mrs	x1, id_aa64dfr0_el1
 
@@ -35,12 +36,18 @@ rest_el1:
 
 /*
  * rest_buffers: the second half; two halves because each fits between vectors.
+ * A buffer that EL3 keeps for itself or for the secure side (P) is not touched: it
+ * traps there, and a firmware that knows a spin-table only has no handler. Nor
+ * can it be writing for a kernel. SVCR traps to us by CPTR_EL2.TSM, which nobody
+ * has cleared on a CPU that comes from the firmware: it is UNKNOWN at reset.
  * In:       x1 ID_AA64DFR0_EL1. Out, clobbers, state: as rest_el1.
  */
 	.section .text.rest_buffers, "ax"
 rest_buffers:
 	ubfx	x0, x1, #32, #4			// PMSVer
 	cbz	x0, 2f
+	mrs	x0, PMBIDR_EL1
+	tbnz	x0, #BUFFER_IS_ANOTHERS, 2f
 	msr	PMSCR_EL1, xzr
 	isb
 	psb_csync
@@ -49,6 +56,8 @@ rest_buffers:
 2:
 	ubfx	x0, x1, #44, #4			// TraceBuffer
 	cbz	x0, 3f
+	mrs	x0, TRBIDR_EL1
+	tbnz	x0, #BUFFER_IS_ANOTHERS, 3f
 	msr	TRFCR_EL1, xzr
 	isb
 	tsb_csync
@@ -58,6 +67,10 @@ rest_buffers:
 	mrs	x0, id_aa64pfr1_el1
 	ubfx	x0, x0, #24, #4			// SME
 	cbz	x0, 4f
+	mrs	x0, cptr_el2
+	bic	x0, x0, #1 << 12		// TSM
+	msr	cptr_el2, x0
+	isb
 	msr	SVCR, xzr			// out of streaming mode, ZA off
 4:
 	isb

@@ -22,7 +22,7 @@ from roundpen.devicetree import Tree
 from roundpen.image import payload, wrap
 from roundpen.lab import vendor
 from roundpen.lab.emulator import PROGRAM
-from roundpen.lab.firmware import build
+from roundpen.lab.firmware import build, params
 from roundpen.lab.vendor import VirtSpec
 from roundpen.logbook.parse import Logbook, parse
 from tests.pen import config, payload_build
@@ -53,6 +53,11 @@ class Outcome:
     def tree(self) -> Tree:
         """The device tree that the test kernel was given."""
         return Tree((self.workdir / "tree.dtb").read_bytes(), "the kernel's device tree")
+
+    @property
+    def has_region(self) -> bool:
+        """Whether the test kernel's tree told it where the pen's region is."""
+        return (self.workdir / "reserved.bin").is_file()
 
     @property
     def logbook(self) -> Logbook:
@@ -184,7 +189,10 @@ def current_pen() -> bytes:
 
 @dataclass(frozen=True)
 class Bench:
-    """Runs machines in folders of their own, below `root`."""
+    """Runs machines in folders of their own, below `root`.
+
+    The pen's are dirty, unless a test asks for another: what is UNKNOWN at a reset holds garbage.
+    """
 
     root: Path
     qemu: tuple[str, ...] = QEMU
@@ -242,14 +250,20 @@ class Bench:
         image: Callable[[bytes], bytes] | None = None,
         more_files: tuple[tuple[bytes, int], ...] = (),
         counted: bool = False,
+        handed_tree: int | None = None,
+        keep_memory: bool = False,
+        dirty: bool = True,
         **more: object,
     ) -> Outcome:
         """The pen on a spin-table board. `tree` changes the DTB, `image` the wrapped Image.
 
         `more_files`: content and address of what else is to lie in memory. `counted`: time
         passes by instructions, not by the host's clock, so that nothing depends on when the host
-        lets QEMU run.
+        lets QEMU run. `handed_tree`: what the firmware passes for the tree's address.
+        `keep_memory`: the 2 MiB of the pen become front.bin when the run is over, whether or not a
+        kernel has come to run.
         """
+        spec = replace(spec, dirty=dirty)
         workdir = self.folder(f"pen-{secrets.token_hex(4)}")
         what = config_for(spec, tests, **more)
         path = workdir / "wrapped.bin"
@@ -265,7 +279,35 @@ class Bench:
             dtb.write_bytes(tree(dtb.read_bytes()))
         if counted:
             arguments += ["-icount", COUNTED]
+        if handed_tree is not None:
+            block = workdir / "vendor-params.bin"
+            data = block.read_bytes()
+            head, rest = data[: params.TREE], data[params.TREE + 8 :]
+            block.write_bytes(head + handed_tree.to_bytes(8, "little") + rest)
+        if keep_memory:
+            return _with_memory(arguments, spec, workdir, what.nonce, timeout, self.qemu)
         return start(arguments, workdir, what.nonce, timeout, qemu=self.qemu)
+
+
+def _with_memory(
+    arguments: list[str],
+    spec: VirtSpec,
+    workdir: Path,
+    nonce: int,
+    timeout: float,
+    qemu: tuple[str, ...],
+) -> Outcome:
+    """Run with the machine's RAM in a file, of which what the pen was loaded to is kept."""
+    ram = workdir / "ram.bin"
+    backend = f"memory-backend-file,id=ram,share=on,mem-path={ram},size={spec.memory_mib}M"
+    options = arguments[arguments.index("-machine") + 1]
+    arguments = [text + ",memory-backend=ram" if text == options else text for text in arguments]
+    outcome = start([*arguments, "-object", backend], workdir, nonce, timeout, qemu=qemu)
+    with ram.open("rb") as memory:
+        memory.seek(spec.load_offset)
+        (workdir / "front.bin").write_bytes(memory.read(0x20_0000))
+    ram.unlink()
+    return outcome
 
 
 def need_tools() -> None:

@@ -10,6 +10,7 @@ from tests.pen.config import Tests
 from tests.pen.harness import Bench, Outcome
 
 SPECS = {
+    "a53-gicv2-clean": VirtSpec(cpu="cortex-a53"),
     "a53-gicv2": VirtSpec(cpu="cortex-a53"),
     "a72-gicv3": VirtSpec(gic=3),
     "max-gicv2": VirtSpec(cpu="max", mte=True),
@@ -35,13 +36,15 @@ def machine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def outcome(machine: str, bench: Bench) -> Outcome:
-    return bench.on_pen(SPECS[machine], Tests.STATE | Tests.FEATURES)
+    return bench.on_pen(
+        SPECS[machine], Tests.STATE | Tests.FEATURES, dirty=not machine.endswith("clean")
+    )
 
 
 def test_el1_is_the_same_each_time(outcome: Outcome) -> None:
     outcome.check("state")
-    # 3 secondaries, first and twice after a dirty CPU_OFF, 21 registers each.
-    assert len(outcome.cases["state"]) == 3 * 3 * 21
+    # 3 secondaries, first and twice after a dirty CPU_OFF, and the boot CPU; 21 registers each.
+    assert len(outcome.cases["state"]) == (3 * 3 + 1) * 21
 
 
 @pytest.mark.parametrize("feature", FEATURES)

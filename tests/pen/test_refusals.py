@@ -71,11 +71,15 @@ def only_the_reason_was_added(outcome: Outcome, reason: Refusal) -> None:
 
 
 def refused(
-    bench: Bench, spec: VirtSpec, reason: Refusal, tree: Callable[[bytes], bytes] | None = None
+    bench: Bench,
+    spec: VirtSpec,
+    reason: Refusal,
+    tree: Callable[[bytes], bytes] | None = None,
+    pen: bytes | None = None,
 ) -> Outcome:
     """Boot, and check the level, the tree, the logbook and that the firmware's way still works."""
     word = spec.word(1) - params.WORD_STRIDE
-    outcome = bench.on_pen(spec, Tests.FRONT | Tests.SPIN, tree=tree, word=word)
+    outcome = bench.on_pen(spec, Tests.FRONT | Tests.SPIN, tree=tree, word=word, pen=pen)
     assert outcome.lines, outcome.story()
     if spec.cpus > 1:
         assert len(outcome.cases["spin-table"]) == spec.cpus - 1
@@ -309,13 +313,13 @@ def test_wrapped_kernel_under_a_live_pen(bench: Bench) -> None:
     """What kexec does with a wrapped kernel: the second pen leaves everything to the first."""
     spec = VirtSpec()
     tests = Tests.CALLS | Tests.ERRORS | Tests.CYCLES
-    second = config_for(spec, tests, nonce=0x5EED, cycles=10, first_line=4)
+    second = config_for(spec, tests, nonce=0x5EED, cycles=10, first_line=5)
     image = wrapped(payload_build.image(second))
     outcome = bench.on_pen(
         spec, Tests.NONE, nonce=0x5EED, chain=CHAIN_ADDRESS, more_files=((image, CHAIN_ADDRESS),)
     )
     outcome.check_all()
-    assert outcome.lines[3] == f"chain {CHAIN_ADDRESS:#x}"
+    assert outcome.lines[4] == f"chain {CHAIN_ADDRESS:#x}"
     assert len(outcome.cases["cycles"]) == 3
     tree, logbook = outcome.tree, outcome.logbook
     assert tree.text("/chosen", "roundpen,refused") == REFUSAL_TEXT[Refusal.LIVE_PEN]

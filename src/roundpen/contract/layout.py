@@ -108,6 +108,8 @@ class Refusal(IntEnum):
     E2H_FIXED = 16
     GIC_V5 = 17
     RESERVATIONS_IGNORED = 18
+    NO_HVC = 19
+    FAULT = 20
 
 
 REFUSAL_TEXT: dict[Refusal, str] = {
@@ -130,6 +132,8 @@ REFUSAL_TEXT: dict[Refusal, str] = {
     Refusal.E2H_FIXED: "this CPU's EL2 is always in VHE mode (HCR_EL2.E2H reads as one)",
     Refusal.GIC_V5: "the interrupt controller is a GICv5, which needs settings at EL2",
     Refusal.RESERVATIONS_IGNORED: "Linux ignores /reserved-memory as this tree has it",
+    Refusal.NO_HVC: "HVC does not work here: firmware has not enabled it (SCR_EL3.HCE)",
+    Refusal.FAULT: "an exception in the pen itself; the logbook has its registers",
 }
 
 
@@ -188,13 +192,17 @@ LOGBOOK: tuple[Field, ...] = (
     Field("reset_pokes", 0x78, 4),
     Field("off_poke", 0x80, 16, 3),
     Field("reset_poke", 0xB0, 16, 3),
+    Field("fault_syndrome", 0xE0, 8),
+    Field("fault_instruction", 0xE8, 8),
+    Field("fault_address", 0xF0, 8),
 )
 """strangers: CPUs that came through a release word without being in the tree (a hint, not
 an exact count: they have no lock). off_pokes/reset_pokes: how many register writes stand in
 the tables behind them; 0 means that the board names no means. A poke is u64 address,
-u32 keep, u32 set: new = (old & keep) | set."""
+u32 keep, u32 set: new = (old & keep) | set. fault_*: ESR, the instruction's offset in pen.elf
+and FAR of an exception in boot/."""
 
-LOGBOOK_SIZE = 0xE0
+LOGBOOK_SIZE = 0xF8
 
 SLOT: tuple[Field, ...] = (
     Field("release", 0x00, 8),

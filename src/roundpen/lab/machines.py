@@ -53,6 +53,8 @@ class Machine:
     thread: Thread = "single"
     resets: bool = False
     """Whether the board's tree names a way to reset and to switch off."""
+    dirty: bool = False
+    """Whether registers that are UNKNOWN at a reset hold garbage (the vendor family only)."""
 
     @property
     def large_pages(self) -> bool:

@@ -46,7 +46,8 @@ class VirtSpec:
     other_level: CPUs that arrive at EL1 while the boot CPU is at EL2. mte: the machine has tag
     memory. returns: the firmware takes CPUs back (the return contract). faulty: (CPU, what is
     wrong with its return). no_receipt: CPUs that come home and never say so. late_receipt: (CPU,
-    seconds between its coming home and its saying so).
+    seconds between its coming home and its saying so). dirty: registers that are UNKNOWN at a
+    reset hold garbage, as they may on a board. hvc: the firmware enables HVC (SCR_EL3.HCE).
     """
 
     cpus: int = 4
@@ -66,6 +67,8 @@ class VirtSpec:
     faulty: tuple[tuple[int, Fault], ...] = ()
     no_receipt: tuple[int, ...] = ()
     late_receipt: tuple[tuple[int, float], ...] = ()
+    dirty: bool = False
+    hvc: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what QEMU or the firmware could not do. Raises UserError."""
@@ -146,6 +149,7 @@ def spec_of(machine: Machine, faults: tuple[Faulty, ...] = ()) -> VirtSpec:
         memory_mib=machine.memory,
         thread=machine.thread,
         returns=machine.returns,
+        dirty=machine.dirty,
         faulty=tuple((one.cpu, one.fault) for one in faults if one.fault.visible),
         no_receipt=tuple(one.cpu for one in faults if one.fault is Fault.NO_RECEIPT),
         late_receipt=tuple((one.cpu, LATE) for one in faults if one.fault is Fault.LATE_RECEIPT),
@@ -240,6 +244,8 @@ def parameters(spec: VirtSpec) -> bytes:
         gicd=GICD,
         gic_cpu=GIC_CPU[spec.gic],
         entry_level=spec.entry_level,
+        dirty=spec.dirty,
+        hvc=spec.hvc,
     )
 
 

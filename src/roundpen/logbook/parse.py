@@ -65,6 +65,9 @@ class Logbook:
     strangers: int
     can_power_off: bool
     can_reset: bool
+    fault_syndrome: int
+    fault_instruction: int
+    fault_address: int
     cpus: tuple[CpuEntry, ...]
 
     @property
@@ -195,5 +198,8 @@ def _logbook(record: _Record, cpus: tuple[CpuEntry, ...]) -> Logbook:
         strangers=record.number("strangers"),
         can_power_off=record.flag("off_pokes"),
         can_reset=record.flag("reset_pokes"),
+        fault_syndrome=record.number("fault_syndrome"),
+        fault_instruction=record.number("fault_instruction"),
+        fault_address=record.number("fault_address"),
         cpus=cpus,
     )

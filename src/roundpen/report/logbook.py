@@ -37,6 +37,9 @@ def as_json(book: Logbook) -> dict[str, object]:
         "strangers": book.strangers,
         "can_power_off": book.can_power_off,
         "can_reset": book.can_reset,
+        "fault_syndrome": book.fault_syndrome,
+        "fault_instruction": book.fault_instruction,
+        "fault_address": book.fault_address,
         "cpus": [_cpu_as_json(cpu) for cpu in book.cpus],
     }
 
@@ -61,6 +64,11 @@ def headline(book: Logbook) -> Iterator[str]:
     yield f"pen at {book.base:#x}, entered at EL{book.entry_level}, offer {book.offer.name.lower()}"
     if book.reason:
         yield f"the pen stepped aside: {book.reason}"
+    if book.fault_syndrome:
+        yield (
+            f"exception {book.fault_syndrome:#x} at {book.fault_instruction:#x} of pen.elf,"
+            f" address {book.fault_address:#x}"
+        )
     gathered = book.seconds(book.gather_ended_at)
     handed = book.seconds(book.handed_over_at)
     if gathered is not None and handed is not None:

@@ -217,7 +217,8 @@ void secondary_main(u64 number, const u64 *entered)
 {
 	struct cpu *me = &cpus[number];
 
-	take_view(number);
+	if (READ(CurrentEL) == 4)
+		take_view(number);
 	me->found_vbar = this_vbar();
 	WRITE(tpidr_el1, me);
 	set_vectors_asm();

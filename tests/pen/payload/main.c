@@ -18,7 +18,8 @@ u64 find_reserved(u64 tree, u64 *size)
 	u64 end;
 
 	*size = 0;
-	if (!tree || tree & 7 || big32(tree) != 0xd00dfeed)
+	/* No machine here has RAM so high up: the host has had a wrong address passed. */
+	if (!tree || tree & 7 || tree >> 36 || big32(tree) != 0xd00dfeed)
 		return 0;
 	*size = big32(tree + 4);
 	if (*size > 0x200000)
@@ -42,6 +43,26 @@ u64 find_reserved(u64 tree, u64 *size)
 	return 0;
 }
 
+/* SCTLR: M, A, C, I, EE; as after a reset, whatever ran before us on this CPU. */
+#define SCTLR_USED (BIT(0) | BIT(1) | BIT(2) | BIT(12) | BIT(25))
+
+static void report_control(void)
+{
+	u32 el2 = READ(CurrentEL) == 8;
+	u64 sctlr = el2 ? READ(sctlr_el2) : READ(sctlr_el1);
+
+	say_hex(sctlr);
+	result("entry-sctlr", !(sctlr & SCTLR_USED));
+	if (!el2)
+		return;
+	say("hcr ");
+	say_hex(READ(hcr_el2));
+	end_line();
+	/* As a kernel does first; what it was is on record. */
+	WRITE(hcr_el2, BIT(31));
+	isb();
+}
+
 static void report_entry(const u64 *entered, u64 reserved)
 {
 	say("level ");
@@ -60,6 +81,7 @@ static void report_entry(const u64 *entered, u64 reserved)
 	result("entry-registers", !(entered[1] | entered[2] | entered[3]));
 	say_hex(READ(daif));
 	result("entry-daif", READ(daif) == 0x3c0);
+	report_control();
 }
 
 static void system_call(const char *name, u32 function)
@@ -119,6 +141,8 @@ void boot_main(const u64 *entered)
 	u64 reserved = find_reserved(tree, &tree_size);
 	struct cpu *me = &cpus[0];
 
+	if (READ(CurrentEL) == 4)
+		take_view(0);
 	/* PL011: on, transmitter on. The firmware's settings are good enough for the rest. */
 	*(volatile u32 *)(config.uart + 0x30) = 0x101;
 	WRITE(tpidr_el1, me);

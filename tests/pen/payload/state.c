@@ -14,8 +14,8 @@ enum view {
 
 _Static_assert(VIEW_COUNT <= VIEW, "room for the view");
 
-/* SCTLR_EL1: M, C, I, WXN, EE, EnDB, EnDA, EnIB, EnIA, ATA. */
-#define SCTLR_OFF (BIT(0) | BIT(2) | BIT(12) | BIT(19) | BIT(25) | BIT(13) | BIT(27) | BIT(30) | \
+/* SCTLR_EL1: M, A, C, I, WXN, EE, EnDB, EnDA, EnIB, EnIA, ATA. */
+#define SCTLR_OFF (BIT(0) | BIT(1) | BIT(2) | BIT(12) | BIT(19) | BIT(25) | BIT(13) | BIT(27) | BIT(30) | \
 		   BIT(31) | BIT(43))
 
 static const struct {
@@ -176,6 +176,8 @@ void test_state(void)
 {
 	u64 first[VIEW_COUNT];
 
+	/* The boot CPU comes from its loader, and by CPU_ON never. */
+	compare(0, cpus[0].view, "first");
 	for (u32 number = 1; number < config.cpu_count; number++) {
 		result("state-on", turn_on(number, 1));
 		for (u32 i = 0; i < VIEW_COUNT; i++)

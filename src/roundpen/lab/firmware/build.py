@@ -15,7 +15,7 @@ from roundpen.lab.firmware import params
 PREFIX = "" if platform.machine() == "aarch64" else "aarch64-linux-gnu-"
 """Of the compiler's tools: an arm64 host's own ones will do."""
 
-SOURCES = ("start.S", "home.S", "liar.S", "el3.c", "gic.c")
+SOURCES = ("start.S", "home.S", "liar.S", "el3.c", "gic.c", "soil.c")
 _ALL = (*SOURCES, "vendor.h", "vendor.ld")
 FLAGS = (
     "-std=gnu11",

@@ -130,7 +130,8 @@ u64 el3_prepare(struct entry *entry, u32 number)
 	if (entry->flags & BIT(FLAG_OTHER_LEVEL_BIT))
 		level = 3 - level;
 	/* SMD: an SMC is undefined below, as it is under the Raspberry Pi's firmware. */
-	WRITE(scr_el3, SCR_EL3_BASE | SCR_SMD | (has_el2 ? SCR_HCE : 0) | scr_grants());
+	WRITE(scr_el3, SCR_EL3_BASE | SCR_SMD | scr_grants() |
+		       (has_el2 && !(params->flags & BIT(FLAG_NO_HVC_BIT)) ? SCR_HCE : 0));
 	isb();
 	vector_grants();
 	debug_grants();
@@ -143,6 +144,8 @@ u64 el3_prepare(struct entry *entry, u32 number)
 	WRITE(sctlr_el1, 0x30d00800);	/* the RES1 bits of armv8.0: MMU and caches off */
 	if (has_el2)
 		WRITE(sctlr_el2, 0x30c50830);
+	if (params->flags & BIT(FLAG_DIRTY_BIT))
+		soil(level, params->gic);
 	if (level == 1 && has_el2)
 		rest_el2();
 	isb();

@@ -36,6 +36,8 @@ OWN_WORD_STRIDE = 0x100
 """Slots of release words that carry a receipt: each alone in its cache writeback granule."""
 OWN_WORD_MPIDR = 8
 """The MPIDR in such a slot, affinity bits only."""
+TREE = 0x10
+"""In the block's head: the address of the tree that the boot CPU is given."""
 _NO_MORE_SLOTS = 2**64 - 1
 """In place of an MPIDR, behind the last slot."""
 
@@ -44,6 +46,9 @@ FLAG_ABSENT_BIT = 0
 FLAG_OTHER_LEVEL_BIT = 1
 FLAG_RETURNS_BIT = 2
 FLAG_NO_RECEIPT_BIT = 3
+FLAG_DIRTY_BIT = 0
+FLAG_NO_HVC_BIT = 1
+"""The last two: of the machine, in the head of the block; the others: of a CPU."""
 
 _HEAD = struct.Struct("<8sQQQQIIII")
 _ENTRY = struct.Struct("<QQQQI4xQQ8x")
@@ -59,8 +64,10 @@ _HEADER_NAMES: dict[str, int] = {
     "FLAG_OTHER_LEVEL_BIT": FLAG_OTHER_LEVEL_BIT,
     "FLAG_RETURNS_BIT": FLAG_RETURNS_BIT,
     "FLAG_NO_RECEIPT_BIT": FLAG_NO_RECEIPT_BIT,
+    "FLAG_DIRTY_BIT": FLAG_DIRTY_BIT,
+    "FLAG_NO_HVC_BIT": FLAG_NO_HVC_BIT,
     "PARAMS_IMAGE": 0x08,
-    "PARAMS_TREE": 0x10,
+    "PARAMS_TREE": TREE,
     "PARAMS_CPU_COUNT": 0x30,
     "ENTRY_MPIDR": 0x00,
     "ENTRY_WORD": 0x08,
@@ -126,13 +133,17 @@ def block(
     gicd: int,
     gic_cpu: int,
     entry_level: int,
+    dirty: bool = False,
+    hvc: bool = True,
 ) -> bytes:
     """The bytes to load at VENDOR_PARAMS, release words (all 0) included.
 
     Loaded again at every reset of the machine, they also take back what was released before.
-    `image`, `tree`, `gicd` and `gic_cpu` are addresses; cpus[0] is the boot CPU.
+    `image`, `tree`, `gicd` and `gic_cpu` are addresses; cpus[0] is the boot CPU. `dirty`:
+    registers that are UNKNOWN at a reset hold garbage. `hvc`: HVC is enabled, as booting.rst asks.
     """
-    head = _HEAD.pack(MAGIC, image, tree, gicd, gic_cpu, gic, entry_level, len(cpus), 0)
+    flags = dirty << FLAG_DIRTY_BIT | (not hvc) << FLAG_NO_HVC_BIT
+    head = _HEAD.pack(MAGIC, image, tree, gicd, gic_cpu, gic, entry_level, len(cpus), flags)
     returning = any(cpu.returns for cpu in cpus)
     end = OWN_WORDS_OFFSET + (len(cpus) + 1) * OWN_WORD_STRIDE if returning else BLOCK_SIZE
     out = bytearray(end)

@@ -20,7 +20,7 @@ struct params {
 	u32 gic;
 	u32 entry_level;
 	u32 cpu_count;
-	u32 pad;
+	u32 flags;
 };
 
 struct entry {
@@ -46,5 +46,6 @@ _Static_assert(__builtin_offsetof(struct entry, receipt_ticks) == ENTRY_RECEIPT_
 _Static_assert(sizeof(struct entry) == ENTRY_SIZE, "entry");
 
 u64 el3_prepare(struct entry *entry, u32 number);
+void soil(u32 level, u32 gic);
 void gic2_hand_over(struct params *params, u32 boot);
 void gic3_hand_over(struct params *params, u32 boot, u32 has_el2);
