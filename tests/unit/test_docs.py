@@ -18,8 +18,9 @@ from roundpen.image import foreign
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+README = ROOT / "README.md"
 SOURCE = ROOT / "src" / "roundpen"
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "kernel" / "README.md", *DOCS.rglob("*.md")])
+DOCUMENTS = sorted([README, ROOT / "kernel" / "README.md", *DOCS.rglob("*.md")])
 
 MESSAGE_SOURCES = [
     *(path for path in sorted(SOURCE.rglob("*.py")) if "lab" not in path.parent.parts),
@@ -169,6 +170,53 @@ def test_every_package_is_in_the_module_map() -> None:
     packages = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
     rows = table(DOCS / "architecture.md", "packages")
     assert [row[0] for row in rows] == packages
+
+
+def modules() -> set[str]:
+    """The modules of the package that are in no folder."""
+    return {path.stem for path in SOURCE.glob("*.py") if not path.stem.startswith("__")}
+
+
+def layers() -> list[list[str]]:
+    """The lines of the drawing of dependencies, from the top."""
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"<!-- layers -->\n```\n(.*?)```", text, re.S)
+    return [line.split(", ") for line in block.splitlines()]
+
+
+def imported(path: Path) -> set[str]:
+    """The packages and modules of ours that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("roundpen.")}
+    return found
+
+
+def test_dependencies_point_downwards() -> None:
+    level = {name: number for number, line in enumerate(layers()) for name in line}
+    packages = {path.parent.name for path in SOURCE.glob("*/__init__.py")}
+    assert set(level) == packages | modules()
+    for path in sorted(SOURCE.rglob("*.py")):
+        own = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        for name in imported(path) & set(level) if own in level else ():
+            assert level[name] >= level[own], f"{path.relative_to(ROOT)} imports {name}, above it"
+
+
+def test_every_module_beside_the_packages_is_named() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    (beside,) = re.findall(r"^Beside them: (.*?)\.$", text, re.M | re.S)
+    assert set(re.findall(r"`(\w+)`", beside)) == modules()
+
+
+def test_every_document_is_in_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[\w/.-]+\.md)", README.read_text(encoding="utf-8")))
+    assert linked == {str(path.relative_to(ROOT)) for path in DOCS.rglob("*.md")}
 
 
 def test_every_folder_of_tests_is_in_the_table() -> None:
