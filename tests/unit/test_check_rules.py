@@ -111,6 +111,10 @@ PAIRS: dict[str, tuple[Sample, Sample]] = {
         changed(spin(), "/", **{"local_intc@1": PI_4}),
         changed(spin(), "/", **{"local_intc@1": PI_3}),
     ),
+    "RP019": (
+        changed(spin(), "/", gic={"compatible": "arm,gic-v5", "status": "disabled"}),
+        changed(spin(), "/", gic={"compatible": "arm,gic-v5"}),
+    ),
     "RP020": (spin(), changed(spin(), "cpus/cpu@2", cpu_release_addr=...)),
     "RP021": (spin(), changed(spin(), "cpus/cpu@2", cpu_release_addr=0x4000_0200)),
     "RP022": (spin(), changed(spin(), "cpus/cpu@2", cpu_release_addr=u64(0))),

@@ -87,8 +87,8 @@ class BootEvidence(Enum):
     TOLD = "the running system says so"
     ALONE = "no other CPU can be it"
     METHOD = "it alone has another enable-method than the others, or none"
-    HEADER = "boot_cpuid_phys in the tree's header names it"
-    ASSUMED = "nothing says so: it has the id 0, or comes first"
+    HEADER = "boot_cpuid_phys in the tree's header names it, and it is not the first"
+    ASSUMED = "nothing says so: it comes first, or has the id 0"
     MISSING = "no CPU node can be the boot CPU"
 
 

@@ -179,7 +179,7 @@ def boot_cpu(
     Linux compares MPIDR_EL1 with the ids; `told` is that, where it is known. A tree hints at it:
     among CPUs of a spin-table the boot CPU needs no enable-method, and a loader that changes the
     others may leave it alone (lk2nd leaves it psci). `header` is boot_cpuid_phys, which Linux
-    ignores and which is 0 when nobody set it.
+    ignores; where nobody sets it dtc writes the first node's id if that is one cell, and else 0.
     """
     eligible = _eligible(nodes)
     if told is not None:
@@ -190,14 +190,15 @@ def boot_cpu(
     indices = list(eligible.values())
     if len(indices) == 1:
         return indices[0], BootEvidence.ALONE
+    guess = nodes[0].hwid
     hints = (
         (BootEvidence.METHOD, _odd_method(nodes, indices)),
-        (BootEvidence.HEADER, eligible.get(header) if header else None),
+        (BootEvidence.HEADER, eligible.get(header) if header and header != guess else None),
     )
     for evidence, hint in hints:
         if hint is not None:
             return hint, evidence
-    return eligible.get(0, indices[0]), BootEvidence.ASSUMED
+    return eligible.get(header, indices[0]), BootEvidence.ASSUMED
 
 
 def _odd_method(nodes: list[Candidate], indices: list[int]) -> int | None:

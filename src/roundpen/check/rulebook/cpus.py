@@ -319,13 +319,15 @@ def too_many_for_the_pen(case: Case) -> Iterator[Hit]:
     Severity.WARNING,
     "a cpu-map that does not fit the CPUs",
     why="Linux builds the scheduler's picture of the machine from cpu-map, or drops all of it when "
-    "one entry is wrong.",
-    do="Let each entry's phandle be that of one CPU node.",
+    "one entry is wrong. It looks for the node below /cpus and nowhere else.",
+    do="Let each entry's phandle be that of one CPU node; let cpu-map be a child of /cpus.",
     source="Linux, drivers/base/arch_topology.c: parse_dt_topology(); "
     "Linux, Documentation/devicetree/bindings/cpu/cpu-topology.txt",
 )
 def bad_cpu_map(case: Case) -> Iterator[Hit]:
-    """An entry points to no CPU, or two point to one."""
+    """An entry points to no CPU, or two point to one; or a cpu-map is not a child of /cpus."""
+    for path in case.board.cpu_map_elsewhere:
+        yield Hit(path, "", "where Linux does not look", "/cpus/cpu-map", "move it")
     seen: dict[int, str] = {}
     for path, index in case.board.cpu_map:
         if index is None:
@@ -408,3 +410,21 @@ def only_on_cpu_0(case: Case) -> Iterator[Hit]:
             "",
             "kexec with CPU 0 online; expect kdump to work for a crash on CPU 0 only",
         )
+
+
+@rule(
+    "RP019",
+    Severity.NOTE,
+    "a GICv5 below the pen",
+    why="A kernel at EL1 uses a GICv5 only when EL2 has opened its registers, of which the pen "
+    "knows nothing. It steps aside with the offer psci (GIC_V5). With the offer return the kernel "
+    "stays where it is entered, and the controller is no matter.",
+    do="Use the offer `return`. No board with a spin-table is known to have a GICv5.",
+    source="Linux 7.2, Documentation/arch/arm64/booting.rst: GICv5; pen refusal GIC_V5",
+    bears=(closes("pen-psci-el2", because="the pen steps aside below a GICv5 (GIC_V5)"),),
+)
+def gicv5(case: Case) -> Iterator[Hit]:
+    """There are spin-table CPUs, and a GICv5 that is to be used."""
+    for gic in case.board.gics if case.board.spinning else ():
+        if gic.version == 5:
+            yield Hit(gic.path, "compatible", "arm,gic-v5", "", "use the offer return")
