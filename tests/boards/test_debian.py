@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from roundpen.check import Board, Checked, check_files
+from roundpen.check import Board, Checked, check_files, known
 from roundpen.kernel import debian
 from roundpen.report.check import Summary
 
@@ -86,6 +86,30 @@ def test_the_spin_tables(results: dict[str, Checked]) -> None:
             assert one.psci == ()
             found[name] = (len(one.cpus), words, spans)
     assert found == SPIN_TABLE
+
+
+@pytest.mark.parametrize("name", SPIN_TABLE)
+def test_the_table_of_boards_has_them_as_they_are(results: dict[str, Checked], name: str) -> None:
+    one = board(results[name])
+    fitting = [row for row in known.boards() if set(row.compatible) & set(one.compatible)]
+    assert len(fitting) == 1, f"{one.compatible}: a row of check/boards.toml"
+    (row,) = fitting
+    cpus, words, reserved = SPIN_TABLE[name]
+    assert row.words.startswith("one per CPU" if len(words) == cpus else "one for all")
+    span = {(): "no", (0x1000,): "first 4 KiB", (0x1_0000,): "64 KiB"}
+    assert row.reserved == span[tuple(size for _, size in reserved)]
+
+
+def test_boards_that_debian_has_say_what_the_table_says(results: dict[str, Checked]) -> None:
+    for row in known.boards():
+        trees = [board(one) for one in results.values()]
+        own = [one for one in trees if set(row.compatible) & set(one.compatible)]
+        methods = {cpu.method for one in own for cpu in one.cpus}
+        if row.words.startswith("none: PSCI"):
+            assert methods <= {"psci"}, row.name
+        else:
+            also = {"psci"} if "own PSCI" in row.route else set()
+            assert methods <= {"spin-table"} | also, row.name
 
 
 @pytest.mark.parametrize("name", SPIN_TABLE)

@@ -93,7 +93,7 @@ def test_files_exist() -> None:
 
 
 def test_the_patterns_find_what_they_are_for() -> None:
-    assert any(cited(unwrapped(path)) for path in CITING)
+    assert sum(len(cited(unwrapped(path))) for path in CITING) > 5
     assert cited("see docs/x.md, which says") == []
     assert cited("docs/contract.md, Device tree, rule 1; more") == [
         ("docs/contract.md", "Device tree, rule 1")
