@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from roundpen.check import System, check, live
+from roundpen.check import BootEvidence, System, check, live
 from roundpen.errors import RefusedError
 from tests.unit.check_boards import psci, spin
 
@@ -57,6 +57,7 @@ def root(tmp_path: Path) -> Path:
 def test_all_that_it_says(root: Path) -> None:
     board, system = live.read(root)
     assert len(board.cpus) == 4
+    assert board.boot_evidence is BootEvidence.TOLD
     assert system.live
     assert system.entry_level == 2
     assert (system.option("KEXEC"), system.option("KEXEC_FILE")) == (True, False)
@@ -136,3 +137,10 @@ def test_a_log_that_nobody_writes_to_ends(root: Path) -> None:
     os.mkfifo(root / "dev/kmsg")
     _, system = live.read(root)
     assert system.log == ()
+
+
+def test_the_boot_cpu_is_the_one_that_the_kernel_names(root: Path) -> None:
+    """Linux asks MPIDR_EL1; bits that are no affinity don't count."""
+    put(root, "dev/kmsg", "6,1,0,-;Booting Linux on physical CPU 0x0080000002 [0x410fd034]\n")
+    board, _ = live.read(root)
+    assert [cpu.is_boot for cpu in board.cpus] == [False, False, True, False]

@@ -145,3 +145,26 @@ def test_a_pen_at_work_is_psci() -> None:
     sample = changed(psci(), "chosen", **{"roundpen,offer": "psci"})
     sample = changed(sample, "psci", method="hvc")
     assert routes(sample.board(), System(entry_level=1))[0].name == "psci"
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"reserved-memory": {"#address-cells": 2, "#size-cells": 2}}, "RESERVATIONS_IGNORED"),
+        ({"gic@1": {"compatible": "arm,gic-v5"}}, "GIC_V5"),
+        ({"#address-cells": 3}, "CELLS_BAD"),
+        ({"compatible": ["apple,t8103"]}, "E2H_FIXED"),
+    ],
+)
+def test_what_a_loader_fills_in_hides_nothing_that_closes(
+    change: dict[str, object], refusal: str
+) -> None:
+    for lacking in (
+        each_cpu(spin(), cpu_release_addr=u64(0)),
+        each_cpu(spin(), cpu_release_addr=...),
+        each_cpu(spin(), enable_method=...),
+    ):
+        assert answers(at_level(lacking, 2))["pen-psci-el2"] is State.DEPENDS
+        sample = changed(lacking, "/", **change)
+        assert answers(at_level(sample, 2))["pen-psci-el2"] is State.CLOSED
+        assert refusal in reason(at_level(sample, 2), "pen-psci-el2")

@@ -16,6 +16,7 @@ import pytest
 
 from roundpen.check import Board, Finding, State, System, check, read_board, routes
 from roundpen.check.system import UNKNOWN
+from roundpen.contract import layout
 from tests.unit.check_boards import LIVE
 
 FIELD = Path(__file__).parent / "field"
@@ -254,3 +255,17 @@ def test_f22_ids_that_linux_does_not_take() -> None:
 def test_four_equal_cpus_are_one_finding(name: str, code: str) -> None:
     (found,) = hits(name, code)
     assert " of 4 CPUs (" in found.found
+
+
+def test_words_outside_of_ram_are_one_finding() -> None:
+    (found,) = hits("m3-boot", "RP025")
+    assert found.found.startswith("0x800001000 for cpu@0; ")
+    assert found.found.endswith("; 1 more")
+    (found,) = hits("mmioword", "RP025")
+    assert found.found.endswith("in the registers of /syscon@9801a000")
+
+
+def test_a_tree_over_2_mib_boots_nothing() -> None:
+    board = replace(tree("base"), size=layout.TREE_MAX + 1)
+    assert {route.state for route in routes(board, AT_EL2)} == {CLOSED}
+    assert "TREE_BAD" in next(r.reason for r in routes(board) if r.name == "pen-psci-el2")

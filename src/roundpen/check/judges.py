@@ -8,8 +8,10 @@ the first. So nothing that makes a way depend can hide what closes it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from roundpen.check.bearing import Answer, State
+from roundpen.check.board import WORD_SIZE, Address, Board
 from roundpen.check.facts import LINE, Place, place, shows_psci
 from roundpen.check.findings import Case
 from roundpen.check.known import el2_of, psci_fault
@@ -45,6 +47,8 @@ def psci(case: Case) -> Iterator[Answer]:
     node = board.taken_psci
     if node is None and board.psci:
         yield Answer(_CLOSED, f"the tree says that there is none: {board.psci[0].path} is disabled")
+    if node and not node.cpu_on:
+        yield Answer(_CLOSED, "Linux starts no CPU: the node has no function id for CPU_ON")
     shown = shows_psci(system)
     if node and node.method == "hvc" and system.entry_level is None and not shown:
         yield Answer(_DEPENDS, 'if kernels are entered at EL1: "hvc" reaches nobody from EL2')
@@ -56,17 +60,22 @@ def psci(case: Case) -> Iterator[Answer]:
         )
 
 
-_SAID_BY_RULES = (Refusal.NONE, Refusal.NOT_SPIN_TABLE, Refusal.RELEASE_WORD_BAD)
-"""What is absent from a file may still be filled in: the rules tell the cases apart."""
-
-
 def _pen(case: Case, offer: Offer) -> Iterator[Answer]:
-    """What keeps a pen from this board."""
+    """What keeps a pen from this board, whatever a loader fills in; the rules say the rest."""
     if not case.board.secondaries:
         yield Answer(_CLOSED, "not needed: one CPU only")
-    reason = refusal(case.board, offer)
-    if reason not in _SAID_BY_RULES:
+    reason = refusal(_filled_in(case.board), offer)
+    if reason is not Refusal.NONE:
         yield Answer(_CLOSED, f"the pen steps aside: {REFUSAL_TEXT[reason]} ({reason.name})")
+
+
+def _filled_in(board: Board) -> Board:
+    """The board with a method and a release word for each CPU, so that no lack hides a fault."""
+    word = Address(WORD_SIZE.to_bytes(WORD_SIZE, "big"))
+    cpus = tuple(
+        replace(cpu, method=cpu.method or "spin-table", release=word) for cpu in board.cpus
+    )
+    return replace(board, cpus=cpus)
 
 
 def pen_psci(case: Case) -> Iterator[Answer]:

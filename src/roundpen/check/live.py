@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from roundpen.check.board import Board
+from roundpen.check.board import MPIDR_AFFINITY, Board
 from roundpen.check.files import read_bounded
 from roundpen.check.survey import CPUS_MAX, survey
 from roundpen.check.system import System
@@ -29,7 +29,8 @@ _CONFIG_MAX = 4 << 20
 _LOG_MAX = 8 << 20
 _SECONDS = 30
 _OF_INTEREST = re.compile(
-    r"kexec|CPU.*(stuck|stale|on ?line|offline|firmware|started at EL)|CPU\d+:? |psci|boot CPU",
+    r"kexec|CPU.*(stuck|stale|on ?line|offline|firmware|started at EL)|CPU\d+:? |psci"
+    r"|(boot|physical) CPU",
     re.I,
 )
 _BAD_STATES = (CpuState.ABSENT, CpuState.FAILED, CpuState.WRONG_LEVEL, CpuState.DEAD)
@@ -68,7 +69,7 @@ def read(root: Path = Path("/")) -> tuple[Board, System]:
         cache_line=_cache_line(cpus),
         logbook=tuple(_logbook()) if root == Path("/") else (),
     )
-    return survey(outline), system
+    return survey(outline, _boot_id(log)), system
 
 
 def _text(path: Path) -> str | None:
@@ -174,6 +175,15 @@ def _log(root: Path) -> Iterator[str]:
                 yield "".join(sign for sign in text if sign.isprintable())
     finally:
         os.close(descriptor)
+
+
+def _boot_id(log: tuple[str, ...]) -> int | None:
+    """MPIDR_EL1 from "Booting Linux on physical CPU 0x..." (arch/arm64/kernel/setup.c)."""
+    for line in log:
+        found = re.search(r"Booting Linux on physical CPU (0x[0-9a-f]+)", line)
+        if found:
+            return int(found[1], 16) & MPIDR_AFFINITY
+    return None
 
 
 def _entry_level(log: tuple[str, ...]) -> int | None:

@@ -202,11 +202,18 @@ def _said(cpu: Cpu | None) -> str:
 )
 def unit_is_not_reg(case: Case) -> Iterator[Hit]:
     """The name and reg differ. A unit of two parts ("1,0") is compared by its parts' value."""
-    for cpu in case.board.cpus:
-        if cpu.unit is None or cpu.hwid is None or _unit_value(cpu.unit) == cpu.hwid:
-            continue
+    odd = [
+        cpu
+        for cpu in case.board.cpus
+        if cpu.unit is not None and cpu.hwid is not None and _unit_value(cpu.unit) != cpu.hwid
+    ]
+    if odd:
         yield Hit(
-            cpu.path, "reg", f"{cpu.hwid:#x}", f"{cpu.unit} as in the name", "correct one of them"
+            odd[0].path,
+            "reg",
+            f"{odd[0].hwid:#x}; not as the name on {of(odd, case.board.cpus)}",
+            f"{odd[0].unit} as in the name",
+            "correct one of them",
         )
 
 
@@ -263,15 +270,14 @@ def no_mpidr(case: Case) -> Iterator[Hit]:
 )
 def duplicate_ids(case: Case) -> Iterator[Hit]:
     """reg occurs twice."""
-    seen: dict[int, Cpu] = {}
+    seen: dict[int, list[Cpu]] = defaultdict(list)
     for cpu in case.board.cpus:
-        if cpu.hwid is None:
-            continue
-        first = seen.setdefault(cpu.hwid, cpu)
-        if first is not cpu:
-            yield Hit(
-                cpu.path, "reg", f"{cpu.hwid:#x}, as {first.path}", "its own id", "correct it"
-            )
+        if cpu.hwid is not None:
+            seen[cpu.hwid].append(cpu)
+    for hwid, cpus in seen.items():
+        if len(cpus) > 1:
+            found = f"{hwid:#x} on {of(cpus, case.board.cpus)}"
+            yield Hit(cpus[1].path, "reg", found, "an id of its own", "correct it")
 
 
 @rule(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from roundpen.check import facts
 from roundpen.check.bearing import ALL, PENS, TAKES_CPUS_BACK, closes, spares, unsettles
 from roundpen.check.findings import Case, Hit, Severity, rule
 from roundpen.check.rulebook.words import STAY_BEHIND
@@ -211,8 +212,8 @@ def _said(case: Case, pattern: re.Pattern[str], do: str) -> Iterator[Hit]:
 )
 def unsafe_recipe(case: Case) -> Iterator[Hit]:
     """maxcpus= or nosmp with a spin-table whose CPUs can't go back."""
-    board = case.board
-    if not board.spinning or all(cpu.returns_to for cpu in board.spinning):
+    spinning = facts.spinning(*case)
+    if not spinning or all(cpu.returns_to for cpu in spinning):
         return
     for name in ("maxcpus", "nosmp"):
         value = case.system.word(name)

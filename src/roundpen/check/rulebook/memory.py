@@ -72,7 +72,8 @@ def no_map_in_memreserve(case: Case) -> Iterator[Hit]:
     source="Linux, drivers/of/fdt.c: __reserved_mem_check_root()",
     bears=(
         closes("firmware-return", "nr-cpus", because="unsafe: Linux ignores what is reserved"),
-        spares("psci", *PENS, "kdump"),
+        closes(*PENS, because="Linux would ignore the pen's region too (RESERVATIONS_IGNORED)"),
+        spares("psci", "kdump"),
     ),
 )
 def ignored(case: Case) -> Iterator[Hit]:

@@ -14,6 +14,7 @@ from roundpen.check.findings import Case, Hit, Severity, rule
 from roundpen.check.rulebook.words import names, of
 
 PROP = "cpu-release-addr"
+_NAMED = 4
 
 
 @rule(
@@ -197,16 +198,32 @@ def _by_word(case: Case) -> dict[int, list[Cpu]]:
 )
 def outside_ram(case: Case) -> Iterator[Hit]:
     """No memory node reaches the word."""
-    for word, cpus in _by_word(case).items():
-        if case.board.in_ram(Range(word, word + WORD_SIZE)) is False:
-            banks = ", ".join(str(bank) for bank in case.board.memory[:3])
-            yield Hit(
-                cpus[0].path,
-                PROP,
-                f"{word:#x} for {names(cpus)}",
-                f"an address in {banks}",
-                "make sure that there is memory",
-            )
+    board = case.board
+    words = {
+        word: cpus
+        for word, cpus in _by_word(case).items()
+        if board.in_ram(Range(word, word + WORD_SIZE)) is False
+    }
+    if words:
+        banks = ", ".join(str(bank) for bank in board.memory[:3])
+        devices = {path for word in words if (path := board.registers.get(word))}
+        yield Hit(
+            _first(words).path,
+            PROP,
+            _each(words) + "".join(f"; in the registers of {path}" for path in sorted(devices)),
+            f"an address in {banks}",
+            "make sure that there is memory",
+        )
+
+
+def _first(words: dict[int, list[Cpu]]) -> Cpu:
+    return next(iter(words.values()))[0]
+
+
+def _each(words: dict[int, list[Cpu]]) -> str:
+    """The words and whose they are, the first few of many."""
+    said = [f"{word:#x} for {names(cpus)}" for word, cpus in words.items()]
+    return "; ".join(said[:_NAMED]) + (f"; {len(said) - _NAMED} more" if len(said) > _NAMED else "")
 
 
 @rule(
@@ -221,16 +238,20 @@ def outside_ram(case: Case) -> Iterator[Hit]:
 )
 def unreserved(case: Case) -> Iterator[Hit]:
     """The word is in RAM, or nobody knows, and no reservation touches it."""
+    board = case.board
     if not case.system.whole_tree:
         return  # the reservation block is not there to look at
-    for word, cpus in _by_word(case).items():
-        wanted = Range(word, word + WORD_SIZE)
-        if case.board.in_ram(wanted) is False or case.board.touched(wanted):
-            continue
+    words = {
+        word: cpus
+        for word, cpus in _by_word(case).items()
+        if board.in_ram(Range(word, word + WORD_SIZE)) is not False
+        and not board.touched(Range(word, word + WORD_SIZE))
+    }
+    if words:
         yield Hit(
-            cpus[0].path,
+            _first(words).path,
             PROP,
-            f"{word:#x} for {names(cpus)}, not reserved",
+            f"{_each(words)}, not reserved",
             "reserved memory",
             "have the loader reserve firmware's loop and its words",
         )
