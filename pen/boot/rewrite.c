@@ -207,9 +207,11 @@ void mark_failed(void *tree, uint64_t mpidr)
 
 	cpus_begin(tree, &cpus);
 	while (cpus_next(tree, &cpus)) {
-		if (cpus.mpidr == mpidr) {
+		if (cpus.mpidr != mpidr)
+			continue;
+		/* Whoever marked it before us may have said why. */
+		if (!cpus.failed)
 			fdt_setprop_string(tree, cpus.node, "status", "fail");
-			return;
-		}
+		return;
 	}
 }
