@@ -132,6 +132,37 @@ def test_those_without_a_method(results: dict[str, Checked]) -> None:
         assert results[name].routes[0].name != "pen-psci-el2"
 
 
+def test_what_a_loader_fills_in_is_not_closed(results: dict[str, Checked]) -> None:
+    """Layerscape: U-Boot adds methods, words or the PSCI node, by the firmware that it finds."""
+    states = {
+        name: {route.name: route.state.value for route in results[f"freescale/{name}"].routes}
+        for name in ("fsl-ls2080a-rdb", "fsl-ls1028a-rdb")
+    }
+    assert states["fsl-ls2080a-rdb"]["psci"] == states["fsl-ls1028a-rdb"]["psci"] == "depends"
+    assert states["fsl-ls2080a-rdb"]["pen-psci-el2"] == "depends"
+    assert states["fsl-ls1028a-rdb"]["pen-psci-el2"] == "closed"
+
+
+def test_nothing_is_open_that_only_a_file_promises(results: dict[str, Checked]) -> None:
+    """But where there is one CPU and nothing to take back."""
+    for each in results.values():
+        if len(board(each).possible) > 1:
+            assert {route.state.value for route in each.routes} <= {"depends", "closed"}
+
+
+def test_boards_that_somebody_saw_fail(results: dict[str, Checked]) -> None:
+    """MSM8916 and APQ8016 promise PSCI; a Raspberry Pi 3 boots kernels on CPU 0 only."""
+    by_code = {
+        code: {name for name, each in results.items() if code in {f.code for f in each.findings}}
+        for code in ("RP066", "RP067", "RP018")
+    }
+    assert by_code["RP066"] == set()
+    assert by_code["RP067"] == {
+        name for name in results if re.match(r"qcom/(msm8916|apq8016)-", name)
+    }
+    assert by_code["RP018"] == {name for name in SPIN_TABLE if "bcm2837" in name}
+
+
 def test_boards_with_psci_are_left_alone(results: dict[str, Checked]) -> None:
     """No rule about spin-tables speaks of a board that has none."""
     for each in results.values():

@@ -157,6 +157,13 @@ def test_the_names_of_the_ways() -> None:
 
 
 def test_what_closes_comes_first_and_conditions_add_up() -> None:
-    some_answers = [Answer(OPEN, "a"), Answer(DEPENDS, "if b"), Answer(DEPENDS, "if c")]
-    assert together(some_answers) == (DEPENDS, "if b; and if c")
-    assert together([*some_answers, Answer(CLOSED, "d"), Answer(CLOSED, "e")]) == (CLOSED, "d")
+    said = [
+        (Answer(OPEN, "a"), ""),
+        (Answer(DEPENDS, "if b"), "RP1"),
+        (Answer(DEPENDS, "if c"), ""),
+    ]
+    assert together([*said, (Answer(DEPENDS, "if b"), "RP2")]) == (
+        DEPENDS,
+        "if b (RP1, RP2); and if c",
+    )
+    assert together([*said, (Answer(CLOSED, "d"), ""), (Answer(CLOSED, "e"), "RP3")]).reason == "d"

@@ -70,9 +70,16 @@ def _bearing(ways: tuple[str, ...], state: State, because: str, file_only: bool)
     return Bearing(ways, state, because, file_only)
 
 
-def together(answers: Iterable[Answer]) -> Answer:
-    """What closes comes before what depends. Of what closes the first; all that it depends on."""
-    order, every = list(State), list(answers)
-    state = max((answer.state for answer in every), key=order.index)
-    reasons = dict.fromkeys(answer.reason for answer in every if answer.state is state)
-    return Answer(state, "; and ".join(reasons) if state is State.DEPENDS else next(iter(reasons)))
+def together(said: Iterable[tuple[Answer, str]]) -> Answer:
+    """One answer of several, each with the code of the rule behind it, or "".
+
+    What closes comes before what depends. Of what closes, the first reason; of what depends, all.
+    """
+    order, every = list(State), list(said)
+    state = max((answer.state for answer, _ in every), key=order.index)
+    reasons: dict[str, list[str]] = {}
+    for answer, code in every:
+        if answer.state is state:
+            reasons.setdefault(answer.reason, []).extend([code] if code else [])
+    texts = [f"{text} ({', '.join(codes)})" if codes else text for text, codes in reasons.items()]
+    return Answer(state, "; and ".join(texts) if state is State.DEPENDS else texts[0])

@@ -84,7 +84,7 @@ class Rule:
         """What a finding means for `way`; None when nothing. `live`: on the running system?"""
         for each in self.bears:
             if way in each.ways and each.state is not State.OPEN and not (each.file_only and live):
-                return Answer(each.state, f"{each.because} ({self.code})")
+                return Answer(each.state, each.because)
         return None
 
 

@@ -12,11 +12,12 @@ from dataclasses import replace
 
 from roundpen.check.bearing import Answer, State
 from roundpen.check.board import WORD_SIZE, Address, Board
-from roundpen.check.facts import LINE, Place, place, shows_psci
+from roundpen.check.facts import LINE, Place, place, shows_psci, two_kinds
 from roundpen.check.findings import Case
 from roundpen.check.known import el2_of, psci_fault
 from roundpen.check.refusing import refusal
 from roundpen.check.rulebook.returning import refusals
+from roundpen.check.rulebook.words import ENDS_IN_BUG
 from roundpen.contract.layout import REFUSAL_TEXT, Offer, Refusal
 
 _OPEN, _DEPENDS, _CLOSED = State.OPEN, State.DEPENDS, State.CLOSED
@@ -41,7 +42,10 @@ def psci(case: Case) -> Iterator[Answer]:
         return
     methods = {cpu.method for cpu in board.secondaries}
     if "spin-table" in methods or "psci" not in methods:
-        never = Answer(_CLOSED, "the tree promises no PSCI for its CPUs")
+        accepted = two_kinds(*case) is not None
+        never = Answer(
+            _CLOSED, ENDS_IN_BUG if accepted else "the tree promises no PSCI for its CPUs"
+        )
         yield Answer(_DEPENDS, _FILLS_IN) if _promised_later(case) else never
         return
     node = board.taken_psci

@@ -65,9 +65,9 @@ def _route(way: Way, case: Case, codes: tuple[str, ...]) -> Route:
         for code in codes
         if (answer := find_rule(code).on(way.name, live=case.system.live)) is not None
     }
-    judged = list(way.judge(case))
-    closed = [answer for answer in judged if answer.state is State.CLOSED]
-    answer = together([*closed, *said.values(), *judged])
+    judged = [(answer, "") for answer in way.judge(case)]
+    closed = [pair for pair in judged if pair[0].state is State.CLOSED]
+    answer = together([*closed, *((each, code) for code, each in said.items()), *judged])
     return Route(
         way.name, way.title, *answer, way.needs, way.costs, way.keeps, way.known, tuple(said)
     )

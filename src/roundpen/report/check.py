@@ -62,7 +62,8 @@ def _finding(finding: Finding, colour: bool) -> Iterator[str]:
 def _route(route: Route, colour: bool) -> Iterator[str]:
     state = _tint(f"{route.state.value:<8}", route.state, colour)
     yield f"  {state} {_plain(route.title)}"
-    yield f"           {route.reason}"
+    for text in wrap(route.reason, WIDTH - 11, break_on_hyphens=False):
+        yield f"           {text}"
     if route.state is State.CLOSED:
         return
     for label in ("needs", "costs", "keeps"):

@@ -10,7 +10,7 @@ from roundpen.check import facts
 from roundpen.check.bearing import ALL, PENS, TAKES_CPUS_BACK, closes, spares, unsettles
 from roundpen.check.board import MPIDR_AFFINITY, Cpu, Kind
 from roundpen.check.findings import Case, Hit, Severity, rule
-from roundpen.check.rulebook.words import LEFT_OUT, STAY_BEHIND, names, of
+from roundpen.check.rulebook.words import ENDS_IN_BUG, LEFT_OUT, STAY_BEHIND, names, of
 from roundpen.contract import layout
 
 _LINUX_METHODS = ("psci", "spin-table")
@@ -164,7 +164,7 @@ def inherited_method(case: Case) -> Iterator[Hit]:
         closes(
             "psci",
             "firmware-return",
-            because="kexec is accepted on some CPUs, and the jump ends in a kernel BUG",
+            because=ENDS_IN_BUG,
         ),
         STAY_BEHIND,
         spares(*PENS, "nr-cpus"),

@@ -12,6 +12,7 @@ _NAMED = 4
 STAY_BEHIND = unsettles(
     "kdump", because="not refused, not reliable: the other CPUs stay in the dead kernel"
 )
+ENDS_IN_BUG = "kexec is accepted on some CPUs, and the jump ends in a kernel BUG"
 LEFT_OUT = "if the CPUs that Linux starts are enough: it leaves others out"
 """Where a tree's mistake costs a CPU, with or without kexec."""
 
