@@ -46,6 +46,7 @@ series:
 test-long:
 	@scripts/setup dev lab kernel proof fresh
 	$(PYTEST) -n 1 --timeout 7200 tests/long
+	$(PYTEST) -n 2 --dist worksteal tests/pen --qemu newest
 	$(MAKE) series
 
 test-quick:

@@ -12,6 +12,8 @@
  * Broadcom's power manager (Linux 6.12, drivers/watchdog/bcm2835_wdt.c): a write
  * needs the password in the top byte; a full reset follows when the watchdog
  * runs out; partition 63, spread over RSTS, tells the boot ROM to halt instead.
+ * A partition that an earlier system left there (`reboot 2`) outlives the reset:
+ * Raspberry Pi's own kernel clears those bits, mainline's does not.
  */
 #define PM_RSTC 0x1c
 #define PM_RSTS 0x20
@@ -20,6 +22,7 @@
 #define PM_RSTC_WRCFG_KEEP 0xffffcfu
 #define PM_RSTC_FULL_RESET 0x20u
 #define PM_RSTS_KEEP 0xffffffu
+#define PM_RSTS_PARTITION_KEEP 0xfffaaau /* without bits 0, 2, 4, 6, 8, 10 */
 #define PM_RSTS_HALT 0x555u
 #define PM_WDOG_TICKS 10u
 
@@ -45,6 +48,7 @@ static void broadcom(const void *tree, const struct lineage *lineage, struct boa
 		    PM_PASSWORD | PM_RSTC_FULL_RESET);
 	}
 	if (!board->reset.count) {
+		add(&board->reset, base + PM_RSTS, PM_RSTS_PARTITION_KEEP, PM_PASSWORD);
 		add(&board->reset, base + PM_WDOG, 0, PM_PASSWORD | PM_WDOG_TICKS);
 		add(&board->reset, base + PM_RSTC, PM_RSTC_WRCFG_KEEP,
 		    PM_PASSWORD | PM_RSTC_FULL_RESET);

@@ -92,3 +92,35 @@ def test_registers_of_another_kind_are_left_alone(
     )  # fmt: skip
     outcome.check_all()
     assert (outcome.logbook.can_power_off, outcome.logbook.can_reset) == (False, False)
+
+
+PM = 0x18_0000
+"""Offset from where the Image is loaded: RAM of the pen's 2 MiB block that nobody uses."""
+PM_RSTC, PM_RSTS, PM_WDOG = PM + 0x1C, PM + 0x20, PM + 0x24
+
+
+def with_watchdog(data: bytes) -> bytes:
+    """A Raspberry Pi's power manager whose registers are words of RAM."""
+    tree = Tree(data, "the board's tree")
+    node = "/watchdog"
+    tree.add_node(node)
+    tree.set_text(node, "compatible", "brcm,bcm2835-pm-wdt")
+    tree.set(node, "reg", struct.pack(">QQ", VirtSpec().image_address + PM, 0x28))
+    return tree.to_bytes()
+
+
+def test_a_partition_of_an_earlier_reboot_does_not_outlive_the_reset(bench: Bench) -> None:
+    """Linux's `reboot 2` wrote 2, spread over the even bits; the next reset is not for it."""
+    preset = 0x1004
+
+    def left(image: bytes) -> bytes:
+        return image[:PM_RSTS] + preset.to_bytes(4, "little") + image[PM_RSTS + 4 :]
+
+    outcome = bench.on_pen(VirtSpec(), Tests.RESET | Tests.FRONT, tree=with_watchdog, image=left)
+    front = (outcome.workdir / "front.bin").read_bytes()
+    rstc, rsts, wdog = (
+        int.from_bytes(front[at : at + 4], "little") for at in (PM_RSTC, PM_RSTS, PM_WDOG)
+    )
+    password = 0x5A << 24
+    assert rsts == password | 0x1000, "bits of others stay"
+    assert (rstc, wdog) == (password | 0x20, password | 10)

@@ -16,6 +16,7 @@ from roundpen.lab.vendor import VirtSpec
 from tests.pen.altered import altered_pen
 from tests.pen.config import Tests
 from tests.pen.harness import Bench
+from tests.pen.test_faults import reordered
 
 CPUS = {
     "max": (VirtSpec(cpu="max", gic=3, mte=True), 256),
@@ -39,6 +40,15 @@ def newer(bench: Bench) -> Bench:
 def test_all(newer: Bench, cpu: str) -> None:
     spec, sve_bytes = CPUS[cpu]
     newer.on_pen(spec, TESTS, sve_bytes=sve_bytes).check_all()
+
+
+def test_blocks_of_the_tree_not_in_libfdts_order(newer: Bench) -> None:
+    """One unaligned store of eight bytes hung this QEMU, and would have hung a board."""
+    order = ("reservations", "strings", "structure")
+    spec = VirtSpec()
+    newer.on_pen(
+        spec, Tests.CALLS, tree=lambda data: reordered(data, order), timeout=30
+    ).check_all()
 
 
 def test_fine_grained_trap_left_on_is_noticed(newer: Bench, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def on_raspi3b(
     image.write_bytes(wrapped(payload_build.image(what)))
     arguments = ["-machine", "raspi3b", "-accel", "tcg,thread=single", "-kernel", str(image),
                  "-dtb", str(dtb)]  # fmt: skip
-    return start(arguments, workdir, what.nonce, timeout, no_reboot=no_reboot)
+    return start(arguments, workdir, what.nonce, timeout, qemu=bench.qemu, no_reboot=no_reboot)
 
 
 def test_calls_state_and_cycles(bench: Bench) -> None:
