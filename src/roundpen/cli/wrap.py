@@ -28,7 +28,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "kernel",
         type=Path,
         metavar="KERNEL",
-        help="an arm64 Image, raw or packed with gzip, zstd, lz4 or xz, or an EFI zboot vmlinuz",
+        help="an arm64 Image, raw or packed with gzip, zstd, lz4, xz, lzma or bzip2; an EFI zboot "
+        "vmlinuz, a unified kernel image",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT", required=True, help="the wrapped Image"

@@ -8,12 +8,12 @@ opens a file.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from roundpen.errors import MachineError, UserError, reason_of
-from roundpen.image import foreign, unpack
+from roundpen.image import containers, trees, unpack
+from roundpen.image.containers import Opened
 from roundpen.image.header import HEADER_SIZE, Descriptor, ImageHeader
 
 SIZE_MAX = 512 << 20
@@ -24,31 +24,21 @@ _TEXT_OFFSET_ALIGN = 0x1000
 _DEPTH_MAX = 3
 _BANNER = re.compile(rb"Linux version ([\x20-\x7e]{1,200})")
 
-_ZBOOT_MAGIC = b"zimg"
-_ZBOOT_HEADER = 0x40
-
-_Unpacker = Callable[[bytes, int], bytes]
-_BY_MAGIC: tuple[tuple[bytes, str, _Unpacker], ...] = (
-    (b"\x1f\x8b", "gzip", unpack.gzip),
-    (b"\x28\xb5\x2f\xfd", "zstd", unpack.zstd),
-    (b"\x04\x22\x4d\x18", "lz4", unpack.lz4_frame),
-    (unpack.LZ4_LEGACY_MAGIC, "lz4", unpack.lz4_legacy),
-    (b"\xfd7zXZ\0", "xz", unpack.xz),
-)
-
 
 @dataclass(frozen=True)
 class Payload:
     """A raw arm64 Image and how it was found.
 
     `image` ends where the file ended; `packing` names the layers around it, outermost first
-    (for example `("EFI zboot", "gzip")`); `file_size` is the packed size in bytes.
+    (for example `("EFI zboot", "gzip")`); `file_size` is the packed size in bytes; `lost`: what
+    else was in them, in words.
     """
 
     image: bytes
     header: ImageHeader
     packing: tuple[str, ...]
     file_size: int
+    lost: tuple[str, ...] = ()
 
     @property
     def banner(self) -> str | None:
@@ -63,8 +53,11 @@ class Payload:
 
     @property
     def efi(self) -> bool:
-        """Whether EFI firmware can start the file as it is: as a zboot image or by its stub."""
-        return self.packing[:1] == ("EFI zboot",) or (not self.packing and self.header.has_efi_stub)
+        """Whether EFI firmware can start the file as it is: zboot, UKI, or by the Image's stub."""
+        outermost = self.packing[:1]
+        return outermost in (("EFI zboot",), ("UKI",)) or (
+            not outermost and self.header.has_efi_stub
+        )
 
 
 def read(path: Path) -> bytes:
@@ -97,66 +90,50 @@ def parse(data: bytes, name: str) -> Payload:
     damaged, or when its header can't be true.
     """
     layers: list[str] = []
+    lost: list[str] = []
     image = data
-    while len(layers) <= _DEPTH_MAX:
-        unpacked = _unpack_layer(image, name)
-        if unpacked is None:
-            break
-        labels, image = unpacked
-        layers += labels
-    header = ImageHeader.parse(image)
-    if header is None:
-        what, remedy = foreign.describe(image)
-        inside = f" (inside {', '.join(layers)})" if layers else ""
-        raise UserError(f"{name}: {what}{inside}", remedy=remedy)
+    while (header := ImageHeader.parse(image)) is None:
+        opened = _open(image, name, layers)
+        image = opened.content
+        layers += opened.layers
+        lost += opened.lost
     _check_header(header, image, name)
-    return Payload(image, header, tuple(layers), len(data))
+    _check_appended(image, name, layers)
+    return Payload(image, header, tuple(layers), len(data), tuple(lost))
 
 
-def _unpack_layer(data: bytes, name: str) -> tuple[list[str], bytes] | None:
-    """Take one layer off: its labels and what was in it. None: there is no layer (known to us)."""
-    try:
-        if data[:2] == b"MZ" and data[4:8] == _ZBOOT_MAGIC:
-            label, inner = _unzboot(data)
-            return ["EFI zboot", label], inner
-        for magic, label, unpacker in _BY_MAGIC:
-            if data.startswith(magic):
-                return [label], unpacker(data, SIZE_MAX)
-    except UserError as error:
-        raise UserError(f"{name}: {error.message}", remedy=error.remedy) from error
-    return None
+def _open(data: bytes, name: str, layers: list[str]) -> Opened:
+    """Take one layer off, below `layers`.
 
-
-def _unzboot(data: bytes) -> tuple[str, bytes]:
-    """The compression's name and the Image of an EFI zboot vmlinuz.
-
-    Source: Linux, drivers/firmware/efi/libstub/zboot-header.S: u32 offset of the compressed
-    kernel at 8, its size at 12, name of the compression at 24. For every format but gzip the
-    size leaves out 4 bytes at the end (the unpacked size), so they may or may not be there.
+    Raises UserError, with `name` in front, when there is none that can be taken off.
     """
-    if len(data) < _ZBOOT_HEADER:
+    found = containers.find(data)
+    inside = f" (inside {', '.join(layers)})" if layers else ""
+    if found is None:
+        raise UserError(f"{name}: {containers.unknown(data)}{inside}", remedy=containers.FULL_IMAGE)
+    if found.open is None:
+        raise UserError(f"{name}: {found.name}{inside}", remedy=found.cure)
+    if len(layers) > _DEPTH_MAX:
         raise UserError(
-            f"EFI zboot: truncated header, {len(data)} bytes", remedy="copy the file again"
+            f"{name}: packed more than {_DEPTH_MAX} times over{inside}", remedy="unpack it first"
         )
-    start = int.from_bytes(data[8:12], "little")
-    size = int.from_bytes(data[12:16], "little")
-    label = data[24:56].split(b"\0")[0].decode("ascii", "replace")
-    if start < _ZBOOT_HEADER or size == 0 or start + size > len(data):
-        raise UserError(
-            f"EFI zboot: the compressed kernel is at {start:#x} to {start + size:#x}, "
-            f"outside the file of {len(data):#x} bytes",
-            remedy="copy the file again",
-        )
-    body = data[start : start + size]
-    for magic, found, unpacker in _BY_MAGIC:
-        if body.startswith(magic):
-            return found, unpacker(body, SIZE_MAX)
-    if label == "lzma":
-        return label, unpack.lzma_alone(body, SIZE_MAX)
-    raise UserError(
-        f"EFI zboot: compressed with `{label}`, known are gzip, zstd, lz4, xz and lzma",
-        remedy="give the kernel's Image instead",
-    )
+    try:
+        return found.open(data, SIZE_MAX)
+    except UserError as error:
+        raise UserError(f"{name}: {error.message}{inside}", remedy=error.remedy) from error
+
+
+def _check_appended(image: bytes, name: str, layers: list[str]) -> None:
+    """Refuse device trees that are glued to an Image, as they are behind a compressed one.
+
+    The Image does not say where its file ends, so a tree counts that ends where the file does:
+    what a kernel has built in lies further inside.
+    """
+    start = trees.appended_at(image)
+    if start < len(image):
+        error = unpack.follows(name, "a device tree", len(image) - start, start)
+        inside = f" (inside {', '.join(layers)})" if layers else ""
+        raise UserError(f"{error.message}{inside}", remedy=error.remedy)
 
 
 def _check_header(header: ImageHeader, image: bytes, name: str) -> None:

@@ -8,6 +8,7 @@ follows that isn't padding.
 
 from __future__ import annotations
 
+import bz2
 import lzma
 import zlib
 from collections.abc import Callable
@@ -25,7 +26,7 @@ _LZ4_LEGACY_WORST = _LZ4_LEGACY_BLOCK + _LZ4_LEGACY_BLOCK // 255 + 16
 _ZSTD_WINDOW = 1 << 27
 _ZSTD_STEP = 1024
 _LZMA_MEMORY = 256 << 20
-_TREE_MAGIC = b"\xd0\x0d\xfe\xed"
+TREE_MAGIC = b"\xd0\x0d\xfe\xed"
 
 
 class _Stream(Protocol):
@@ -57,8 +58,13 @@ def xz(data: bytes, limit: int) -> bytes:
     )
 
 
+def bzip2(data: bytes, limit: int) -> bytes:
+    """Unpack bzip2, several streams too."""
+    return _members("bzip2", data, limit, bz2.BZ2Decompressor, OSError, b"BZh")
+
+
 def lzma_alone(data: bytes, limit: int) -> bytes:
-    """Unpack the headerless format that came before xz; only found inside an EFI zboot image."""
+    """Unpack the format that came before xz and has no magic number."""
     return _members(
         "lzma",
         data,
@@ -86,6 +92,8 @@ def lz4_legacy(data: bytes, limit: int) -> bytes:
         last = size == 0 or len(data) - position == 4
         if total and last and _is_end(data[position:], total):
             break
+        if total and data.startswith(TREE_MAGIC, position):
+            check_tail("lz4", data, position, total)
         block = data[position + 4 : position + 4 + size]
         if size == 0 or size > _LZ4_LEGACY_WORST or len(block) < size:
             raise _bad("lz4", f"truncated or damaged in the block at {position:#x}")
@@ -127,7 +135,7 @@ def zstd(data: bytes, limit: int) -> bytes:
             raise _bad("zstd", f"truncated: it ends after {total} unpacked bytes")
         rest = stream.unused_data + rest[position:]
         if not rest.startswith(b"\x28\xb5\x2f\xfd"):
-            _check_tail("zstd", rest, total)
+            check_tail("zstd", data, len(data) - len(rest), total)
             return b"".join(out)
 
 
@@ -154,21 +162,26 @@ def _members(
             raise _bad(name, f"truncated: it ends after {len(out)} unpacked bytes")
         rest = stream.unused_data or b""
         if magic is None or not rest.startswith(magic):
-            _check_tail(name, rest, len(out))
+            check_tail(name, data, len(data) - len(rest), len(out))
             return bytes(out)
 
 
-def _check_tail(name: str, tail: bytes, total: int) -> None:
-    """Refuse what follows unless it is padding or the size that Linux's build appends.
+def check_tail(name: str, data: bytes, start: int, total: int = 0) -> None:
+    """Refuse what follows at `start` unless it is padding, or `total` as Linux's build appends it.
 
     A device tree glued to the kernel would be lost silently: the pen's board would not boot.
     """
-    if _is_end(tail, total):
+    if _is_end(data[start:], total):
         return
-    what = "a device tree" if tail.startswith(_TREE_MAGIC) else "something else"
-    raise UserError(
-        f"{name}: {len(tail)} bytes of {what} follow the compressed kernel",
-        remedy="give the kernel alone",
+    what = "a device tree" if data.startswith(TREE_MAGIC, start) else "something else"
+    raise follows(name, what, len(data) - start, start)
+
+
+def follows(name: str, what: str, size: int, start: int) -> UserError:
+    """The one answer to whatever is glued to a kernel, packed or not."""
+    return UserError(
+        f"{name}: {size} bytes of {what} follow the kernel, at {start:#x}; they would be lost",
+        remedy=f"give the kernel alone: head -c {start} FILE >KERNEL",
     )
 
 

@@ -47,7 +47,8 @@ class WrapPlan:
     @property
     def losses(self) -> tuple[str, ...]:
         """What the kernel could do before and can't any more, in words."""
-        return ("EFI firmware can't start it any more",) if self.payload.efi else ()
+        efi = ("EFI firmware can't start it any more",) if self.payload.efi else ()
+        return (*efi, *self.payload.lost)
 
     def render(self) -> bytes:
         """The wrapped Image."""
