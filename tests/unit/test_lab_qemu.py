@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: BSD-2-Clause
 from __future__ import annotations
 
+import json
+import re
+from fnmatch import fnmatchcase
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from roundpen.cli import main as cli
+from roundpen.cli.exits import Exit
 from roundpen.contract import layout
 from roundpen.contract.layout import Offer, Refusal
 from roundpen.errors import MachineError, UserError
 from roundpen.lab import qemu
 from roundpen.lab.emulator import loader_command, version_of
-from roundpen.lab.machines import MACHINES, Family, machine
+from roundpen.lab.faults import Fault
+from roundpen.lab.machines import FAMILIES, MACHINES, Family, machine
 from roundpen.lab.scenario import Ending, Expectation, Scenario, expected
 from roundpen.lab.steps import steps
 
@@ -51,6 +58,38 @@ def test_the_machines_that_the_lab_promises() -> None:
 def test_an_unknown_machine() -> None:
     with pytest.raises(UserError, match=r"no machine called 'pi'.*lab list"):
         machine("pi")
+
+
+def expanded(grammar: str) -> list[str]:
+    """As a shell expands braces."""
+    parts = [part.split(",") for part in re.split(r"[{}]", grammar)]
+    return ["".join(words) for words in product(*parts)]
+
+
+def test_the_grammar_of_the_families_is_that_of_the_machines() -> None:
+    said = {name for grammar, _ in FAMILIES for name in expanded(grammar)}
+    assert set(MACHINES) - said == {"psci"}
+    assert {name for name in said - set(MACHINES) if "gicv2-32" not in name} == set()
+
+
+def test_the_list_is_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["lab", "list"]) == Exit.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 32
+    assert max(map(len, lines)) <= 100
+    assert all(any(line.strip().startswith(fault.label) for line in lines) for fault in Fault)
+
+
+def test_the_list_of_what_a_pattern_matches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["lab", "list", "virt-*-8-max"]) == Exit.DONE
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == [name for name in MACHINES if fnmatchcase(name, "virt-*-8-max")]
+    assert cli.main(["lab", "list", "raspi*", "--json"]) == Exit.DONE
+    document = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in document["machines"]] == ["raspi3b", "raspi4b"]
+    assert {"debian-6.1", "lab"} <= {one["name"] for one in document["kernels"]}
+    assert cli.main(["lab", "list", "nothing"]) == Exit.UNUSABLE
+    assert "no machine matches 'nothing'; see `roundpen lab list`" in capsys.readouterr().err
 
 
 def test_steps_of_a_chain() -> None:

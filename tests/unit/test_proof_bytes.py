@@ -179,13 +179,6 @@ def test_the_curve_names_scenarios() -> None:
     ]  # fmt: skip
 
 
-def test_arguments() -> None:
-    parser = argparse.ArgumentParser()
-    prove_bytes.add_arguments(parser)
-    args = parser.parse_args(["--bytes", "--binary", "x", "--replay", "y"])
-    assert (args.bytes, args.binary, args.replay) == (True, Path("x"), Path("y"))
-
-
 def test_a_transcript_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         prove_bytes.run_replay(argparse.Namespace(replay=tmp_path / "none", json=False))

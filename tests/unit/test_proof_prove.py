@@ -70,10 +70,19 @@ def test_without_spin_it_says_so(
     assert "apt-get install spin" in error
 
 
-@pytest.mark.parametrize("argv", [["--mutant", "nonsense"], ["--svg", "x.svg"]])
-def test_mistakes_are_explained(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("argv", "remedy"),
+    [
+        (["--mutant", "nonsense"], "`roundpen prove --list`"),
+        (["--svg", "x.svg"], "there is nothing to draw; add --mutant NAME"),
+        (["--scenario", "x"], "there is no binary to run; add --bytes"),
+    ],
+)
+def test_mistakes_are_explained(
+    argv: list[str], remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["prove", *argv]) == Exit.UNUSABLE
-    assert "roundpen prove --list" in capsys.readouterr().err or "--svg" in argv
+    assert remedy in capsys.readouterr().err
 
 
 def test_the_list_has_every_mutant(capsys: pytest.CaptureFixture[str]) -> None:

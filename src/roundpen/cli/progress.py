@@ -8,23 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.status import Status
 
 
 class _Handler(logging.Handler):
-    """Prints each line; on a terminal the newest one also stands beside a spinner."""
+    """Prints each line, above the spinner where there is one."""
 
-    def __init__(self, console: Console, status: Status | None) -> None:
+    def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)
         self._console = console
-        self._status = status
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show one record."""
         text = record.getMessage()
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-        if self._status is not None:
-            self._status.update("working ...")
 
 
 @contextmanager
@@ -33,7 +29,7 @@ def progress() -> Iterator[None]:
     console = Console(stderr=True)
     logger = logging.getLogger("roundpen")
     status = console.status("working ...") if console.is_terminal else None
-    handler = _Handler(console, status)
+    handler = _Handler(console)
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

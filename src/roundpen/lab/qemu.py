@@ -35,10 +35,7 @@ class Emulator:
 
 
 def common_arguments(machine: Machine) -> list[str]:
-    """No window, no network, no monitor; the console that the machine's kernel uses on stdout.
-
-    `-nic none`, or the machine asks for option ROMs that Debian packs separately.
-    """
+    """No window, no monitor; the console that the machine's kernel uses on stdout."""
     quiet = ["-display", "none", "-monitor", "none"]
     for _ in range(machine.serial):
         quiet += ["-serial", "null"]
@@ -51,7 +48,10 @@ def accelerator(thread: Thread) -> str:
 
 
 def direct_arguments(machine: Machine, guest: Guest) -> list[str]:
-    """Arguments of a machine that QEMU itself starts: the boards and the yardstick."""
+    """Arguments of a machine that QEMU itself starts: the boards and the yardstick.
+
+    `-nic none`, or the machine asks for option ROMs that Debian packs separately.
+    """
     found = ["-machine", _board(machine), "-accel", accelerator(machine.thread), "-nic", "none"]
     if machine.cpu:
         found += ["-cpu", machine.cpu]

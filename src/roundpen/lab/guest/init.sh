@@ -6,7 +6,7 @@
 #     <generation> <verb> <arguments>
 # Every event goes through /dev/kmsg, so that the kernel's own lines can't cut it in two and
 # it carries the guest's time. Its first word is a digest over a nonce that stands in
-# /scenario only: neither an echo of the command line nor a damaged line looks like one.
+# /nonce only: neither an echo of the command line nor a damaged line looks like one.
 #
 # An emulated CPU takes some 8 ms to start a process, and a run consists of little else: what the
 # shell can do by itself, it does, and functions answer in variables where $( ) would be a process.
