@@ -55,6 +55,7 @@ def test_first_command(system: str, command: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr + done.stdout
     (outcome,) = json.loads(outcomes.read_text(encoding="utf-8"))
     assert outcome["status"] == 0
-    left = [path.name for path in (ROOT / "build" / "fresh").iterdir() if path.is_dir()]
+    log = ROOT / outcome["log"]
+    left = [path.name for path in log.parent.glob(f"{log.stem}.*") if path.is_dir()]
     assert left == [], "a chroot was left behind"
-    assert str(ROOT / "build" / "fresh") not in Path("/proc/mounts").read_text(encoding="utf-8")
+    assert str(log.parent) not in Path("/proc/mounts").read_text(encoding="utf-8")
