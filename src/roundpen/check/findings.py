@@ -125,9 +125,18 @@ def _plain(text: str) -> str:
 def rules() -> tuple[Rule, ...]:
     """All rules in the order of their codes."""
     # Their modules enter them when they are imported.
-    from roundpen.check.rulebook import cpus, live, memory, psci, release, returning
+    from roundpen.check.rulebook import (
+        cpus,
+        live,
+        log,
+        memory,
+        methods,
+        psci,
+        release,
+        returning,
+    )
 
-    assert all((cpus, live, memory, psci, release, returning))
+    assert all((cpus, live, log, memory, methods, psci, release, returning))
     return tuple(_RULES[code] for code in sorted(_RULES))
 
 
