@@ -172,6 +172,10 @@ def test_every_package_is_in_the_module_map() -> None:
     assert [row[0] for row in rows] == packages
 
 
+def test_the_readme_names_what_wrap_unpacks() -> None:
+    assert f"compressed with {containers.KNOWN}" in plain(README.read_text(encoding="utf-8"))
+
+
 def modules() -> set[str]:
     """The modules of the package that are in no folder."""
     return {path.stem for path in SOURCE.glob("*.py") if not path.stem.startswith("__")}
