@@ -117,7 +117,8 @@ struct memory_check {
 /* reading.c: read it as Linux does. */
 bool string_is(const void *tree, int node, const char *name, const char *wanted);
 bool has_device_type(const void *tree, int node, const char *type);
-bool is_compatible(const void *tree, int node, const char *wanted);
+#define NAME_SIZE 16 /* of a string to look for: no pointers, so nothing to relocate */
+bool is_compatible(const char *string, int length, const char (*wanted)[NAME_SIZE], int count);
 bool first_cell(const void *tree, int node, const char *name, uint32_t *cell);
 int cells_below(const void *tree, const struct lineage *lineage, int depth, const char *name);
 bool bus_cells(const void *tree, int node, int cells[2]);
@@ -130,7 +131,6 @@ bool cpus_begin(const void *tree, struct cpus *cpus);
 bool cpus_next(const void *tree, struct cpus *cpus);
 bool each_has_its_node(const void *tree, const struct board *board);
 bool release_word(const void *tree, int node, uint64_t *word);
-bool is_psci(const void *tree, int node);
 bool is_memory(const void *tree, int node, const char **property);
 bool reservations_count(const void *tree);
 

@@ -58,17 +58,22 @@ bool has_device_type(const void *tree, int node, const char *type)
 	return string_is(tree, node, "device_type", type);
 }
 
-/* Is this any of the strings of `compatible`, whatever its case? */
-bool is_compatible(const void *tree, int node, const char *wanted)
+/*
+ * Is any of the strings, `length` bytes of them, one of `wanted`, whatever its
+ * case? All that we ask for begins with "arm,": of nearly every string one
+ * letter is looked at, because this is asked of every node with the caches off.
+ */
+bool is_compatible(const char *string, int length, const char (*wanted)[NAME_SIZE], int count)
 {
-	int length;
-	const char *string = fdt_getprop(tree, node, "compatible", &length);
-	const char *end = string + (string ? length : 0);
+	const char *end = string + length;
 
-	while (string && string < end) {
-		if (same_in_any_case(string, wanted))
-			return true;
-		string += strlen(string) + 1;
+	while (string < end) {
+		if (lower(*string) == 'a')
+			for (int i = 0; i < count; i++)
+				if (same_in_any_case(string, wanted[i]))
+					return true;
+		while (*string++)
+			;
 	}
 	return false;
 }
@@ -256,14 +261,6 @@ bool release_word(const void *tree, int node, uint64_t *word)
 		return false;
 	*word = read_cells(value, 2);
 	return true;
-}
-
-/* A node that Linux would take for PSCI; of several it looks at the first only. */
-bool is_psci(const void *tree, int node)
-{
-	return is_compatible(tree, node, "arm,psci") ||
-	       is_compatible(tree, node, "arm,psci-0.2") ||
-	       is_compatible(tree, node, "arm,psci-1.0");
 }
 
 /* RAM: a child of the root that Linux takes memory from; `property` says where it is. */
