@@ -11,14 +11,18 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import textwrap
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from roundpen.check import Board, Checked, check_files, known
+from roundpen.cli import main as cli
 from roundpen.kernel import debian
+from roundpen.lab.firmware.build import compiler
 from roundpen.report.check import Summary
+from tests.unit.test_docs import DOCS
 
 SPIN_TABLE = {
     **dict.fromkeys(
@@ -201,3 +205,21 @@ def test_the_same_facts_as_dtc_prints(
         methods = pattern.findall(cpus[1]) if cpus else []
         assert [cpu.method for cpu in one.cpus if cpu.method] == methods
         assert len(one.its) <= text.count('"arm,gic-v3-its"')
+
+
+def test_the_raspberry_pi_page_shows_what_wrap_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = re.findall(
+        r"^ +```\n( +vmlinuz-\S+: Linux \S+\n.*?) +```\n",
+        (DOCS / "boards" / "raspberry-pi.md").read_text(encoding="utf-8"),
+        re.M | re.S,
+    )
+    (lines,) = (textwrap.dedent(block).splitlines() for block in shown)
+    found = debian.kernel("debian-6.1")
+    if found.release not in lines[0] or " 12.2." not in compiler():
+        pytest.skip(f"the page is of another kernel or compiler than {found.release}")
+    monkeypatch.chdir(tmp_path)
+    Path(f"vmlinuz-{found.release}").symlink_to(found.image)
+    assert cli.main(["wrap", f"vmlinuz-{found.release}", "-o", "kernel-roundpen.img"]) == 0
+    assert capsys.readouterr().out.splitlines() == lines
