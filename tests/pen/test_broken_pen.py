@@ -53,7 +53,7 @@ BREAKS = (
     ),
     Break(
         "a trap left on", "resident/open.c",
-        "write_register(cnthctl_el2, 3);", "write_register(cnthctl_el2, 1);",
+        "write_register(cnthctl_el2, CNTHCTL_OPEN);", "write_register(cnthctl_el2, 1);",
         Tests.FEATURES, "feature",
     ),
     Break(

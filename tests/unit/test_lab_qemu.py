@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
@@ -14,7 +15,7 @@ from roundpen.cli.exits import Exit
 from roundpen.contract import layout
 from roundpen.contract.layout import Offer, Refusal
 from roundpen.errors import MachineError, UserError
-from roundpen.lab import qemu
+from roundpen.lab import qemu, vendor
 from roundpen.lab.emulator import loader_command, version_of
 from roundpen.lab.faults import Fault
 from roundpen.lab.machines import FAMILIES, MACHINES, Family, machine
@@ -147,3 +148,14 @@ def test_a_qemu_of_its_own_uses_nothing_of_the_host(tmp_path: Path) -> None:
     )
     with pytest.raises(MachineError, match="no lib64/ld-linux"):
         loader_command(tmp_path / "empty", "x86_64")
+
+
+def test_a_dirty_machine_is_a_clean_one_and_a_word() -> None:
+    clean = machine("virt-unique-el2-gicv2-4-a72")
+    dirty = machine(f"{clean.name}-dirty")
+    assert (clean.dirty, dirty.dirty) == (False, True)
+    assert replace(dirty, name=clean.name, describes=clean.describes, dirty=False) == clean
+    assert vendor.parameters(vendor.spec_of(dirty)) != vendor.parameters(vendor.spec_of(clean))
+    for name in ("raspi3b-dirty", "psci-dirty", f"{dirty.name}-dirty"):
+        with pytest.raises(UserError, match="no machine called"):
+            machine(name)

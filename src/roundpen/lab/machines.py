@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 from itertools import product
@@ -159,6 +159,9 @@ def _all() -> dict[str, Machine]:
 MACHINES: dict[str, Machine] = _all()
 
 
+_DIRTY = "-dirty"
+
+
 def _one_of(values: Iterable[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
@@ -174,7 +177,8 @@ FAMILIES: tuple[tuple[str, str], ...] = (
     ),
     (
         f"virt-{_one_of(_WORDS)}-el{_one_of((2, 1))}-{_SHAPE}",
-        "a spin-table with a word per CPU, one for all, or one that takes CPUs back; GIC as above",
+        "a spin-table: a word per CPU, one for all, or one that takes CPUs back; GIC as above;\n"
+        "      with -dirty behind the name: garbage in the registers that are UNKNOWN at a reset",
     ),
 )
 """Name, or grammar of the names as a shell expands it, and what such a machine is."""
@@ -192,11 +196,13 @@ def matching(pattern: str) -> list[Machine]:
 
 
 def machine(name: str) -> Machine:
-    """The machine called `name`.
+    """The machine called `name`, or a dirty one of the vendor family: its name and `-dirty`.
 
     Raises UserError for an unknown name.
     """
-    found = MACHINES.get(name)
-    if found is None:
+    clean = MACHINES.get(name.removesuffix(_DIRTY))
+    if clean is None or (name.endswith(_DIRTY) and clean.family is not Family.VENDOR):
         raise UserError(f"no machine called {name!r}", remedy="see `roundpen lab list`")
-    return found
+    if not name.endswith(_DIRTY):
+        return clean
+    return replace(clean, name=name, describes=f"{clean.describes}, dirty registers", dirty=True)
