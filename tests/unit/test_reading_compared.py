@@ -33,6 +33,9 @@ def agree(tree: bytes, boot_id: int, offer: Offer = Offer.PSCI) -> Board:
     return board
 
 
+# No example has a deadline: the first one waits for the compiler.
+
+
 # --- trees ---------------------------------------------------------------------------------
 
 often = st.sampled_from
@@ -136,13 +139,13 @@ def _set(node: Nodes, name: str, value: object) -> None:
 # --- both sides ----------------------------------------------------------------------------
 
 
-@settings(max_examples=250)
+@settings(max_examples=250, deadline=None)
 @given(boards(), often([0, 0, 0, 1, 0x100]), often(OFFERS))
 def test_one_reading(nodes: Nodes, boot_id: int, offer: Offer) -> None:
     agree(dtb(nodes), boot_id, offer)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(trees, often([0, 1]))
 @example({"compatible": "arm,psci", **spin().nodes}, 0)
 def test_one_reading_of_nonsense(nodes: Nodes, boot_id: int) -> None:
@@ -157,7 +160,7 @@ def test_one_reading_of_strangers(path: Path, boot_id: int) -> None:
         agree(tree, boot_id, offer)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(boards(), often([0, 0, 0, 1]), often(OFFERS))
 @example(spin().nodes, 0, Offer.PSCI)
 @example(
