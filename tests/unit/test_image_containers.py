@@ -8,7 +8,6 @@ import gzip
 import shutil
 import struct
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -111,34 +110,61 @@ def test_what_is_opened(name: str) -> None:
     assert found.packing == layers
 
 
-def by_hand(*command: str) -> Callable[[Path], None]:
-    def run(folder: Path) -> None:
-        if shutil.which(command[0]) is None:
-            pytest.skip(f"{command[0]} is not installed")
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-
-    return run
+ITS = """/dts-v1/;
+/ {
+	description = "a FIT";
+	#address-cells = <1>;
+	images { kernel { description = "kernel"; data = /incbin/("Image"); type = "kernel";
+		arch = "arm64"; os = "linux"; compression = "none"; load = <0>; entry = <0>; }; };
+	configurations { default = "c"; c { description = "c"; kernel = "kernel"; }; };
+};
+"""
 
 
 @pytest.mark.parametrize(
-    ("make", "name", "out"),
+    ("name", "make", "cure", "result"),
     [
-        (by_hand("lzop", "-o", "out", "Image"), "compressed with lzop", ""),
-        (by_hand("img2simg", "Image", "out"), "an Android sparse image", ""),
-        (by_hand("mkbootimg", "--kernel", "Image", "-o", "out"), "an Android boot image", ""),
+        ("compressed with lzop", "lzop -o FILE Image", "lzop -d -c FILE >Image", "Image"),
+        ("an Android sparse image", "img2simg Image FILE", "simg2img FILE OUT", "OUT"),
         (
-            by_hand("mkimage", "-A", "arm64", "-T", "kernel", "-d", "Image", "out"),
+            "an Android boot image",
+            "mkbootimg --kernel Image -o FILE",
+            "unpack_bootimg --boot_img FILE --out DIR",
+            "DIR/kernel",
+        ),
+        (
             "a U-Boot uImage",
-            "",
+            "mkimage -A arm64 -T kernel -d Image FILE",
+            "dumpimage -T kernel -p 0 -o Image FILE",
+            "Image",
+        ),
+        (
+            "a device tree or a U-Boot FIT image",
+            "mkimage -f its FILE",
+            "dumpimage -T flat_dt -p 0 -o Image FILE",
+            "Image",
         ),
     ],
 )
-def test_what_the_real_tools_make_is_named(
-    tmp_path: Path, make: Callable[[Path], None], name: str, out: str
+def test_what_the_real_tools_make_is_named_and_taken_apart(
+    tmp_path: Path, name: str, make: str, cure: str, result: str
 ) -> None:
-    (tmp_path / "Image").write_bytes(KERNEL.ljust(0x6000, b"\0"))
-    make(tmp_path)
-    assert refusal((tmp_path / "out").read_bytes()).startswith(f"the-file: {name}; ")
+    kernel = KERNEL.ljust(0x6000, b"\0")
+    (tmp_path / "Image").write_bytes(kernel)
+    (tmp_path / "its").write_text(ITS)
+    for command in (make, cure):
+        # mkimage has dtc make a FIT.
+        for program in (command.split()[0], *(["dtc"] if command.startswith("mkimage -f") else [])):
+            if shutil.which(program) is None:
+                pytest.skip(f"{program} is not installed")
+        if command == cure:
+            (tmp_path / "Image").unlink()
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True, capture_output=True)
+        if command == make:
+            text = refusal((tmp_path / "FILE").read_bytes())
+    assert text.startswith(f"the-file: {name}; ")
+    assert cure in text
+    assert (tmp_path / result).read_bytes() == kernel
 
 
 @pytest.mark.parametrize(
