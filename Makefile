@@ -30,6 +30,7 @@ test:
 	@scripts/setup dev lab kernel proof
 	$(PYTEST) -n 2 tests/unit tests/boards tests/install
 	$(PYTEST) -n 2 --dist worksteal tests/pen
+	.venv/bin/roundpen kernel build --flavour lab-plain
 	.venv/bin/roundpen kernel build --flavour lab
 	.venv/bin/roundpen kernel build --flavour lab-6.12
 	.venv/bin/roundpen kernel build --flavour psci-checker

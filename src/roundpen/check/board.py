@@ -74,7 +74,6 @@ class Excluded(Enum):
     STRAY_BITS = "its id has bits outside of the affinity fields of MPIDR_EL1"
     DUPLICATE = "an earlier CPU has the same id"
     BOOT_CPU_MISSING = "the boot CPU is not in the tree, so Linux enables no other"
-    NOT_FOUND = "its id has more than two cells, by which Linux does not find its node"
     NO_METHOD = "it has no enable-method"
     UNKNOWN_METHOD = "its enable-method is none that Linux knows"
     NO_WORD = "it has no cpu-release-addr"

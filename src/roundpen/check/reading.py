@@ -8,7 +8,6 @@ pen/boot/reading.c answers is the same, which tests/unit/test_reading_compared.p
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -129,10 +128,9 @@ def cpu_id(node: Node, cells: int) -> int | None:
 
 def cpu_ids(node: Node, cells: int) -> Iterator[int]:
     """All ids in reg: Linux finds a CPU's node by any of them, and takes the first node."""
-    reg = node.get("reg") or b""
-    if cells in (1, 2):
-        whole = reg[: len(reg) // (4 * cells) * 4 * cells]
-        yield from (number for (number,) in struct.iter_unpack(">I" if cells == 1 else ">Q", whole))
+    reg, size = node.get("reg") or b"", 4 * cells
+    for at in range(0, len(reg) // size * size if size else 0, size or 1):
+        yield int.from_bytes(reg[at : at + size], "big") % _TOP
 
 
 def release_address(node: Node) -> Address | None:
@@ -213,7 +211,7 @@ def _odd_method(nodes: list[Candidate], indices: list[int]) -> int | None:
     return odd[0] if method is None or (method == "psci" and len(indices) > 2) else None
 
 
-def places(nodes: list[Candidate], cells: int, boot: int | None) -> list[Place]:
+def places(nodes: list[Candidate], boot: int | None) -> list[Place]:
     """What Linux makes of each CPU node when `boot` is the index of the boot CPU's."""
     first: dict[int, int] = {}
     for index, node in enumerate(nodes):
@@ -231,7 +229,7 @@ def places(nodes: list[Candidate], cells: int, boot: int | None) -> list[Place]:
         excluded = _misnamed(nodes, node, boot, taken)
         if excluded is None:
             taken.add(hwid)
-            excluded = _not_started(nodes[read_at], cells, boot)
+            excluded = _not_started(nodes[read_at], boot)
             found.append(Place(count, excluded, read_at))
         else:
             found.append(Place(None, excluded, index))
@@ -254,12 +252,10 @@ def _misnamed(
     return None
 
 
-def _not_started(node: Candidate, cells: int, boot: int | None) -> Excluded | None:
+def _not_started(node: Candidate, boot: int | None) -> Excluded | None:
     """Why a CPU with a number is not possible; `node` is the one that Linux finds for it."""
     if boot is None:
         return Excluded.BOOT_CPU_MISSING
-    if cells > CELLS_MAX:
-        return Excluded.NOT_FOUND
     if node.method is None:
         return Excluded.NO_METHOD
     if node.method not in METHODS:

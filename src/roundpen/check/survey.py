@@ -177,7 +177,7 @@ def _cpus(
     inherited = reading.first_string(parent, "enable-method")
     cpus = [
         _cpu(nodes[index], found, index, place, inherited)
-        for index, place in enumerate(reading.places(found, cells, boot))
+        for index, place in enumerate(reading.places(found, boot))
     ]
     return tuple(cpus), evidence
 

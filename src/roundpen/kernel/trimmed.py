@@ -3,6 +3,7 @@
 
 A stock kernel shows that the pen works for users; these show the series, and what no stock
 kernel contains (Linux's own PSCI checker), and start in a second where figures are wanted.
+One is without the series, for what takes a boot per device tree.
 
 The flavours of one line share a source tree and an object folder: after the first, each costs a
 few objects and a link, and so does a changed series.
@@ -24,11 +25,15 @@ BASE = "lab"
 
 @dataclass(frozen=True)
 class Flavour:
-    """A kernel line, what its kernel is for, and fragments on top of the machines' own."""
+    """A kernel line, what its kernel is for, and fragments on top of the machines' own.
+
+    `patched`: with the line's return series, or as Debian publishes the source.
+    """
 
     line: str
     describes: str
     extra: tuple[str, ...] = ()
+    patched: bool = True
 
     def fragments(self) -> dict[str, str]:
         """File name and text of its configuration fragments, in order of merging."""
@@ -37,6 +42,9 @@ class Flavour:
 
 FLAVOURS: dict[str, Flavour] = {
     BASE: Flavour("6.1", "Linux 6.1 with the return series, for virt and raspi3b, nothing else"),
+    "lab-plain": Flavour(
+        "6.1", "the same without the series: what a stock kernel says of a tree", patched=False
+    ),
     "lab-6.12": Flavour("6.12", "the same of Linux 6.12"),
     "psci-checker": Flavour(
         "6.1", "lab with Linux's own PSCI checker, which runs during start-up", ("psci-checker",)
@@ -84,6 +92,8 @@ def build(flavour: str = BASE) -> TrimmedKernel:
     patches = series.lines().get(chosen.line)
     if patches is None:
         raise MachineError(f"kernel {flavour}: no series for Linux {chosen.line}")
+    if not chosen.patched:
+        patches = series.Series(chosen.line, ())
     wanted = chosen.fragments()
     compiler = builder.compiler()
     key = cache.digest(_RECIPE, deb.sha256, compiler, patches.digest(), *wanted.values())

@@ -192,12 +192,17 @@ def vendor_tree(raw: bytes, spec: VirtSpec, command_line: str, initrd_size: int 
         tree.set_u64(path, "cpu-release-addr", spec.word(number))
         if spec.returns and spec.fault(number) is not Fault.NO_ENTRY:
             tree.set_u64(path, "cpu-return-addr", spec.return_entry(number))
+    describe_boot(tree, command_line, initrd_size)
+    _reserve(tree, spec)
+    return tree.to_bytes()
+
+
+def describe_boot(tree: Tree, command_line: str, initrd_size: int) -> None:
+    """What a loader adds: the command line, and the initrd at INITRD_ADDRESS unless it has 0."""
     tree.set_text("/chosen", "bootargs", command_line)
     if initrd_size:
         tree.set_u64("/chosen", "linux,initrd-start", INITRD_ADDRESS)
         tree.set_u64("/chosen", "linux,initrd-end", INITRD_ADDRESS + initrd_size)
-    _reserve(tree, spec)
-    return tree.to_bytes()
 
 
 def _reserve(tree: Tree, spec: VirtSpec) -> None:

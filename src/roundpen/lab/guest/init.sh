@@ -234,10 +234,12 @@ while read -r when verb rest; do
 	# shellcheck disable=SC2086  # the steps' arguments are words
 	case $verb in
 	report) report ;;
+	cpus) cpus ;;
 	work) work $rest ;;
 	hotplug) hotplug ${rest%% *} "${rest#* }" ;;
 	logbook) logbook $rest ;;
 	load) load $rest ;;
+	load-on) load_on $rest ;;
 	jump) jump ;;
 	load-capture) load_capture $rest ;;
 	crash) crash $rest ;;

@@ -1,5 +1,23 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The rarer steps of a run, part of /init: crashes and virtual machines.
+# The rarer steps of a run, part of /init: crashes, virtual machines, and what the kernel made of
+# the device tree's CPUs.
+
+cpus() { # which node the kernel took for each CPU, and whether it offers to unplug it
+	for folder in $cpus/cpu[0-9]*; do
+		node=$(readlink "$folder/of_node")
+		switch=no
+		[ -e "$folder/online" ] && switch=yes
+		event cpu "cpu=${folder##*cpu} switch=$switch node=/${node#*/devicetree/base/}"
+	done
+}
+
+load_on() { # CPU that asks, words as for load
+	taskset -p "$(printf %x $((1 << $1)))" $$ >/dev/null 2>&1
+	event kexec-asked "cpu=$1"
+	shift
+	load "$@"
+	stay
+}
 
 load_capture() { # words for the capture kernel's command line
 	pack
