@@ -42,14 +42,15 @@ class Row:
 
 def compare(case: Case) -> Row:
     """Boot the tree twice and judge. Consoles are kept where something is wrong."""
-    words = said(tree_of(case.session), case.name)
+    found = re.search(r"nr_cpus=(\d+)", case.session.words)
+    limit = int(found[1]) if found else POSSIBLE_MAX
+    words = said(tree_of(case.session), case.name, limit)
     plain, plain_lines = boot(case.session)
     session = case.session
     if not plain.first.reached:
         session = replace(session, patience=_PATIENCE)
     wrapped, wrapped_lines = boot(session, Offer.PSCI)
-    limit = re.search(r"nr_cpus=(\d+)", session.words)
-    differs = differences(plain, words, int(limit[1]) if limit else POSSIBLE_MAX)
+    differs = differences(plain, words, limit)
     row = Row(case, plain, wrapped, words, tuple(worse(plain, wrapped)), tuple(differs))
     if row.problems:
         KEPT.mkdir(parents=True, exist_ok=True)

@@ -417,14 +417,14 @@ add("words: maxcpus=1", words="maxcpus=1", drops="maxcpus=1")
 add("words: nosmp", words="nosmp", drops="nosmp")
 
 SAMPLE = (
-    "as-it-is",
+    "device_type: missing on one",
     "status: fail-fused",
-    "method: unterminated",
+    "method: psci on the boot CPU only, node disabled",
     "cells: /cpus has none, root 1",
     "reg: longer, zeros behind",
-    "reg: bit 31",
+    "word: missing on all",
     "psci: 0.1 without cpu_off",
-    "psci: disabled first, enabled second",
+    "psci: boot CPU spin-table",
 )
 
 

@@ -11,7 +11,7 @@ import secrets
 import struct
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from roundpen.contract.layout import Offer
 from roundpen.devicetree import Tree
 from roundpen.image import payload
 from roundpen.image.wrap import wrap_file
-from roundpen.lab import machines, qemu, run, session, vendor
+from roundpen.lab import emulator, machines, qemu, run, session, vendor
 from roundpen.lab.events import Event, parser
 from roundpen.lab.guest import root
 from roundpen.lab.guest.root import Member
@@ -65,13 +65,14 @@ def untouched(machine: Machine) -> bytes:
     package = session.kernel(STOCK).package if machine.tree else None
     if package is not None:
         return package.tree(machine.tree).read_bytes()
+    program = emulator.find(machine).command
     with tempfile.TemporaryDirectory(prefix="roundpen-trees-") as name:
         folder = Path(name)
         if machine.family is machines.Family.VENDOR:
             spec = vendor.spec_of(machine)
-            return vendor.vendor_tree(vendor.qemu_tree(spec, folder), spec, "")
+            return vendor.vendor_tree(vendor.qemu_tree(spec, folder, qemu=program), spec, "")
         out = folder / "qemu.dtb"
-        command = [*vendor.QEMU, *_bare_arguments(machine), "-display", "none"]
+        command = [*program, *_bare_arguments(machine), "-display", "none"]
         command[command.index("-machine") + 1] += f",dumpdtb={out}"
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         return out.read_bytes()
@@ -96,9 +97,10 @@ def boot(wanted: Session, wrap: Offer | None = None) -> tuple[Answer, list[str]]
         if wrap is not None:
             first = folder / "Image.wrapped"
             wrap_file(image, first, offer=wrap)
-        arguments = _arguments(wanted, first, initrd, folder)
+        program = emulator.find(wanted.machine).command
+        arguments = _arguments(wanted, first, initrd, folder, program)
         watcher = _Watcher(nonce)
-        command = [*vendor.QEMU, *arguments, *qemu.common_arguments(wanted.machine)]
+        command = [*program, *arguments, *qemu.common_arguments(wanted.machine)]
         limit = wanted.patience or TIMEOUT[wanted.kernel]
         console = run.run(command, watcher, timeout=limit, folder=folder)
     assert not console.status, console.diagnostics  # QEMU did not even start
@@ -150,14 +152,16 @@ def _bare_arguments(machine: Machine) -> list[str]:
     return found[: found.index("-kernel")]
 
 
-def _arguments(wanted: Session, image: Path, initrd: Path, folder: Path) -> list[str]:
+def _arguments(
+    wanted: Session, image: Path, initrd: Path, folder: Path, program: Sequence[str]
+) -> list[str]:
     """QEMU's arguments, with the edited tree where the machine's own would be."""
     machine = wanted.machine
     early = "" if machine.console else EARLY
     console = f"console={machine.console or 'ttyAMA0'}"
     words = " ".join(filter(None, (console, early, machine.command_line, wanted.words)))
     if machine.family is machines.Family.VENDOR:
-        made = vendor.arguments(vendor.spec_of(machine), image, initrd, words, folder)
+        made = vendor.arguments(vendor.spec_of(machine), image, initrd, words, folder, qemu=program)
         _edit(folder / "vendor.dtb", wanted)
         return made
     path = folder / "edited.dtb"

@@ -105,7 +105,7 @@ def test_environment_hands_down_no_make_flags_and_is_fixed() -> None:
 
 
 def test_unknown_flavour_is_the_callers_mistake() -> None:
-    with pytest.raises(UserError, match=r"vanilla.*known: lab, lab-6.12, psci-checker"):
+    with pytest.raises(UserError, match=r"vanilla.*known: lab, lab-plain, lab-6.12, psci-checker"):
         trimmed.build("vanilla")
 
 
