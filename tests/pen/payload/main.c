@@ -141,7 +141,7 @@ void boot_main(const u64 *entered)
 	u64 reserved = find_reserved(tree, &tree_size);
 	struct cpu *me = &cpus[0];
 
-	if (READ(CurrentEL) == 4)
+	if (config.tests & TEST_STATE)
 		take_view(0);
 	/* PL011: on, transmitter on. The firmware's settings are good enough for the rest. */
 	*(volatile u32 *)(config.uart + 0x30) = 0x101;
