@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from roundpen.contract.layout import REFUSAL_TEXT, Refusal
+from tests.trees import penned
 from tests.trees.answer import LOADED, Answer, Kernel, Made
 from tests.trees.says import Kexec, Said, differences, kexec_of, said
+from tests.unit import pen_survey
 from tests.unit.check_boards import spin
 
 ALL = frozenset(range(4))
@@ -67,3 +70,15 @@ def test_one_consent_is_enough() -> None:
     assert kexec_of(LINUX) is Kexec.REFUSED
     assert kexec_of(replace(LINUX, asked={})) is None
     assert kexec_of(replace(WORKS, asked={1: LOADED, 0: STUCK})) is Kexec.WORKS
+
+
+def test_the_pens_survey_against_both_boots() -> None:
+    two = pen_survey.Answer(
+        Refusal.NONE, tuple(pen_survey.CpuAnswer(cpu, False, 0x100) for cpu in range(2)), 0
+    )
+    aside = pen_survey.Answer(Refusal.CELLS_BAD)
+    text = REFUSAL_TEXT[Refusal.CELLS_BAD]
+    assert list(penned.judged(aside, LINUX, first(refused=text))) == []
+    assert "that the pen does not know" in "".join(penned.judged(two, LINUX, LINUX))
+    assert "in front of Linux: psci" in "".join(penned.judged(aside, LINUX, first(offer="psci")))
+    assert "in front of Linux: nothing" in "".join(penned.judged(aside, LINUX, LINUX))
