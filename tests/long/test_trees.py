@@ -31,7 +31,6 @@ def rows() -> Iterator[list[Row]]:
         Console(file=stream, width=240).print(table)
     data = [dict(zip(HEAD, cells(row), strict=True)) | {"problems": row.problems} for row in found]
     (KEPT / "table.json").write_text(json.dumps(data, indent=1) + "\n")
-    Console(width=240).print(table)
 
 
 def test_there_are_enough_and_each_has_a_name_of_its_own() -> None:
