@@ -34,8 +34,10 @@ struct places {
 	uint64_t kernel;	/* entry of the kernel, after a move if one is due */
 	uint64_t kernel_source; /* where it stands now */
 	struct range kernel_memory;
+	struct range loaded; /* the wrapped Image as it came, until the kernel has moved */
+	struct range beyond; /* what a move takes behind the image_size that we were promised */
 	struct range reserved;
-	struct range work; /* for the copy of the tree */
+	struct range work; /* for the copy of the tree (room.c) */
 };
 
 /* One CPU node of the tree. */
@@ -92,6 +94,20 @@ enum stage {
 	STAGE_GATHERING,  /* other CPUs are in the region: no way back */
 };
 
+/* The memory of the machine as the tree has it; `taken`: what must not be written to. */
+#define RAM_MAX 32
+#define LIMITS_MAX 2
+#define TAKEN_MAX 224
+struct map {
+	struct range ram[RAM_MAX];
+	struct range limits[LIMITS_MAX]; /* a crash kernel stays within these */
+	struct range taken[TAKEN_MAX];
+	uint32_t ram_count;
+	uint32_t limit_count;
+	uint32_t taken_count;
+	bool overfull; /* more is taken than we can remember: nothing may be written to */
+};
+
 extern struct descriptor image_descriptor;
 extern uint8_t image_start[], resident_blob[], resident_blob_end[];
 
@@ -101,18 +117,15 @@ void instructions_changed(void);
 
 /* place.c */
 struct places place(uint64_t image, const struct descriptor *wrapped);
+void place_without_pen(struct places *places, const struct descriptor *wrapped);
 void move_kernel(const struct places *places, const struct descriptor *wrapped);
+_Noreturn void enter_refused(const struct places *places, const struct descriptor *wrapped,
+			     uint64_t tree);
 
 /*
  * Every step below answers REFUSAL_NONE or why the pen must step aside. A tree
  * is only ever read before fdt_check_full() has accepted it as a whole.
  */
-
-/* Whether each of the two may be written to: REFUSAL_NONE, or why not. */
-struct memory_check {
-	uint32_t reserved;
-	uint32_t work;
-};
 
 /* reading.c: read it as Linux does. */
 bool string_is(const void *tree, int node, const char *name, const char *wanted);
@@ -137,12 +150,19 @@ bool reservations_count(const void *tree);
 /* survey.c, look.c, facts.c: read the tree. */
 uint32_t survey(const void *tree, uint64_t own_mpidr, uint32_t offer, struct board *board);
 uint32_t look_around(const void *tree, uint32_t offer, struct board *board);
-uint32_t find_live_pen(const void *tree, uint64_t level, uint64_t *live_pen);
-struct memory_check check_memory(const void *tree, struct range reserved, struct range work);
+uint32_t find_live_pen(const void *tree, const struct map *map, uint64_t level,
+		       uint64_t *live_pen);
 uint64_t read_cells(const void *value, int cells);
 bool has_string(const void *tree, int node, const char *property, const char *string);
 bool next_with_ancestors(const void *tree, struct lineage *lineage);
 bool physical_reg(const void *tree, const struct lineage *lineage, uint64_t *address);
+
+/* room.c: which memory may be written to. An empty range asks for nothing, or found nothing. */
+void read_map(const void *tree, struct map *map);
+void spare_release_words(const struct board *board, struct map *map);
+bool is_ram(const struct map *map, struct range wanted);
+uint32_t check_memory(const struct map *map, struct range wanted);
+struct range find_room(struct map *map, const struct places *places, uint64_t size);
 
 /* means.c: how this board is reset and switched off. */
 void find_means(const void *tree, const struct lineage *lineage, const char *compatible,
@@ -176,7 +196,12 @@ const void *tree_with_refusal(const void *tree, const struct places *places, uin
 uint64_t now(void);
 uint64_t ticks_per_second(void);
 
-/* head.S */
+/* head.S. Behind a kernel's file there have to be MAKE_WAY_MAX bytes for a copy of make_way. */
+#define MAKE_WAY_MAX 256
+typedef void make_way_function(uint64_t tree, uint64_t kernel, uint64_t source, uint64_t size,
+			       uint64_t vbar);
+extern uint8_t make_way[], make_way_end[];
+extern uint64_t received_vbar;
 _Noreturn void enter_kernel(uint64_t tree, uint64_t kernel);
 _Noreturn void enter_resident(uint64_t door);
 uint64_t try_hvc(void);

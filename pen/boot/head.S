@@ -7,7 +7,7 @@
 image_start:
 	b	entry				// code0
 	nop					// code1
-	.quad	0				// text_offset
+	.quad	WRAPPED_TEXT_OFFSET		// text_offset
 	.quad	image_footprint_end - image_start			// wrap writes the whole
 	.quad	0xa				// flags: little endian, 4 KiB, anywhere
 	.quad	0, 0, 0
@@ -20,7 +20,7 @@ image_descriptor:
 	.quad	DESCRIPTOR_MAGIC
 	.long	DESCRIPTOR_VERSION
 	.long	OFFER_PSCI
-	.quad	0, 0, 0, 0, 0			// payload_*, work_offset: wrap writes them
+	.quad	0, 0, 0, 0			// payload_*: wrap writes them
 	.quad	image_end - image_start	// pen_size
 	.quad	image_footprint_end - image_start	// pen_footprint
 	.org	image_descriptor + DESCRIPTOR_SIZE
@@ -121,6 +121,65 @@ enter_kernel:
 	br	x4
 
 /*
+ * make_way: what enter_kernel does, after moving the kernel down over this very
+ * program. Runs from a copy of itself behind the kernel's file: no address of
+ * its own, no literals, no stack, no call. Our vectors are overwritten, so the
+ * received ones are back before the first store.
+ * In:       x0 tree, x1 kernel, x2 where it stands (above x1, the same modulo 8),
+ *           x3 its bytes, x4 the VBAR that was received. Out: does not return.
+ * Clobbers: x2-x8. State: EL2 or EL1 (EL3 is passed on), MMU and data cache off.
+ */
+	.globl	make_way
+make_way:
+	mrs	x8, CurrentEL
+	cmp	x8, #2 << 2
+	b.hi	2f
+	b.lo	1f
+	msr	vbar_el2, x4
+	b	2f
+1:	msr	vbar_el1, x4
+2:	isb
+	mov	x4, x1
+	add	x5, x1, x3
+3:	ldr	x6, [x2], #8
+	str	x6, [x4], #8
+	cmp	x4, x5
+	b.lo	3b
+	// As after every move (place.c): no line fetched meanwhile may hide it.
+	mrs	x6, ctr_el0
+	ubfx	x6, x6, #16, #4
+	mov	x7, #4
+	lsl	x7, x7, x6			// bytes in a data cache line
+	sub	x6, x7, #1
+	bic	x4, x1, x6
+	dsb	sy
+4:	dc	civac, x4
+	add	x4, x4, x7
+	cmp	x4, x5
+	b.lo	4b
+	dsb	sy
+	ic	ialluis
+	mov	x4, x1
+	mov	x1, #0
+	mov	x2, #0
+	mov	x3, #0
+	dsb	sy
+	cmp	x8, #2 << 2
+	b.hi	6f
+	b.lo	5f
+	mov	w6, #SCTLR_EL2_REST & 0xffff
+	movk	w6, #SCTLR_EL2_REST >> 16, lsl #16
+	msr	sctlr_el2, x6
+	b	6f
+5:	mov	w6, #SCTLR_EL1_REST & 0xffff
+	movk	w6, #SCTLR_EL1_REST >> 16, lsl #16
+	msr	sctlr_el1, x6
+6:	isb
+	br	x4
+	.globl	make_way_end
+make_way_end:
+
+/*
  * enter_resident: leave boot/ for good.
  * In:       x0 door of the resident part. Out: does not return. State: EL2.
  */
@@ -188,5 +247,6 @@ fault:
 
 	.bss
 	.balign	8
+	.globl	received_vbar
 received_vbar:
 	.quad	0

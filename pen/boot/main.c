@@ -8,16 +8,19 @@
 #include <libfdt.h>
 
 static struct board board;
+static struct map map;
 
 /* What an exception has to know: where everything is, and how far we are. */
 static struct {
 	const void *tree; /* as received */
 	struct places places;
-	struct memory_check memory;
 	uint64_t level;
 	uint64_t entered_at;
 	uint64_t live_pen;
 	enum stage stage;
+	bool map_begun; /* begun and not read: nobody knows what is ours */
+	bool map_is_read;
+	bool settled;
 	bool region_is_ours; /* prepared */
 } visit;
 
@@ -94,7 +97,7 @@ static uint32_t decide(const void *tree, uint64_t level, uint64_t *live_pen)
 {
 	uint32_t reason;
 
-	if (find_live_pen(tree, level, live_pen))
+	if (find_live_pen(tree, &map, level, live_pen))
 		return REFUSAL_LIVE_PEN;
 	reason = survey(tree, own_mpidr(), image_descriptor.offer, &board);
 	if (reason)
@@ -157,7 +160,6 @@ static void finish(const struct places *places, const void *tree)
 
 		cache_clean_invalidate(copy);
 	}
-	move_kernel(places, &image_descriptor);
 }
 
 static _Noreturn void hand_over(const struct places *places)
@@ -166,6 +168,7 @@ static _Noreturn void hand_over(const struct places *places)
 	volatile struct slot *slot = slot_at(places->reserved.start, board.boot_cpu);
 
 	finish(places, (void *)places->work.start);
+	move_kernel(places, &image_descriptor);
 	slot->arrived_at = logbook->entered_at;
 	logbook->handed_over_at = now();
 	if (image_descriptor.offer == OFFER_PSCI)
@@ -173,30 +176,55 @@ static _Noreturn void hand_over(const struct places *places)
 	send_boot_cpu(slot, places, places->work.start);
 }
 
-/* Until the tree has answered, neither place is ours to write to. */
-static void ask_for_memory(const void *tree)
+/*
+ * Why the region is not ours; REFUSAL_NONE when it is. A tree that can't be read
+ * contradicts nothing, and gives nothing that the loader did not promise.
+ */
+static uint32_t ask_for_region(void)
 {
-	struct range work = visit.places.work;
+	const struct places *places = &visit.places;
+	uint32_t reason;
 
-	work.end = work.start + work_size(tree);
-	visit.memory.reserved = REFUSAL_FAULT;
-	visit.memory = check_memory(tree, visit.places.reserved, work);
+	if (!visit.map_begun)
+		return places->beyond.start < places->beyond.end ? REFUSAL_MEMORY_OUTSIDE
+								 : REFUSAL_NONE;
+	if (!visit.map_is_read)
+		return REFUSAL_FAULT;
+	reason = check_memory(&map, places->reserved);
+	return reason ? reason : check_memory(&map, places->beyond);
 }
 
-/* The region, where a fault or a reason can be written down; a live pen has its own. */
-static void take_region(void)
+/*
+ * Where everything goes, once, however boot/ ends: the region, in which a fault or
+ * a reason can be written down (a live pen has its own), and the copy of the tree.
+ */
+static uint32_t settle(const void *tree)
 {
-	if (visit.region_is_ours || visit.memory.reserved || visit.live_pen)
-		return;
-	prepare_region(visit.places.reserved.start, (uint32_t)visit.level, visit.entered_at);
-	visit.region_is_ours = true;
+	uint32_t region;
+
+	visit.settled = true;
+	if (visit.map_is_read)
+		spare_release_words(&board, &map);
+	region = ask_for_region();
+	if (region)
+		place_without_pen(&visit.places, &image_descriptor);
+	if (visit.map_is_read)
+		visit.places.work = find_room(&map, &visit.places, work_size(tree));
+	if (!region && !visit.live_pen) {
+		prepare_region(visit.places.reserved.start, (uint32_t)visit.level,
+			       visit.entered_at);
+		visit.region_is_ours = true;
+	}
+	if (!region && !visit.places.work.end)
+		return REFUSAL_NO_ROOM;
+	return region;
 }
 
 static _Noreturn void leave_alone(const void *tree)
 {
 	visit.stage = STAGE_LEAVING;
 	finish(&visit.places, tree);
-	enter_kernel((uint64_t)tree, visit.places.kernel);
+	enter_refused(&visit.places, &image_descriptor, (uint64_t)tree);
 }
 
 static _Noreturn void step_aside(uint32_t reason)
@@ -208,7 +236,7 @@ static _Noreturn void step_aside(uint32_t reason)
 		record_refusal(visit.live_pen, reason, true);
 	else if (visit.region_is_ours)
 		record_refusal(visit.places.reserved.start, reason, false);
-	if (!visit.memory.work)
+	if (visit.places.work.end)
 		tree = tree_with_refusal(tree, &visit.places, reason, visit.region_is_ours);
 	leave_alone(tree);
 }
@@ -223,8 +251,8 @@ _Noreturn void boot_fault(uint64_t syndrome, uint64_t instruction, uint64_t addr
 		leave_alone(visit.tree);
 	/* What follows may fault as well. */
 	visit.stage = stage == STAGE_READING ? STAGE_EXPLAINING : STAGE_LEAVING;
-	if (stage == STAGE_READING)
-		take_region();
+	if (stage == STAGE_READING && !visit.settled)
+		settle(visit.tree);
 	if (visit.region_is_ours && stage != STAGE_LEAVING) {
 		record_fault(visit.places.reserved.start, syndrome,
 			     instruction - visit.places.image, address);
@@ -239,21 +267,21 @@ _Noreturn void boot_fault(uint64_t syndrome, uint64_t instruction, uint64_t addr
 _Noreturn void boot_main(const void *tree, uint64_t image, uint64_t level);
 _Noreturn void boot_main(const void *tree, uint64_t image, uint64_t level)
 {
-	uint32_t reason = REFUSAL_TREE_BAD;
+	uint32_t reason = REFUSAL_TREE_BAD, place_reason;
 
 	visit.tree = tree;
 	visit.places = place(image, &image_descriptor);
 	visit.level = level;
 	visit.entered_at = now();
-	/* A tree that can't be read contradicts nothing; nor can it be copied. */
-	visit.memory.work = REFUSAL_TREE_BAD;
 	if (tree_is_sound(tree)) {
-		ask_for_memory(tree);
+		visit.map_begun = true;
+		read_map(tree, &map);
+		visit.map_is_read = true;
 		reason = decide(tree, level, &visit.live_pen);
 	}
-	take_region();
+	place_reason = settle(tree);
 	if (!reason)
-		reason = visit.memory.reserved ? visit.memory.reserved : visit.memory.work;
+		reason = place_reason;
 	if (!reason)
 		reason = offer(tree, &visit.places);
 	if (reason)

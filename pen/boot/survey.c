@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the tree says of the CPUs and of the memory that we are about to use. */
+/* What the tree says of the CPUs, and of a pen that is there already. */
 #include "boot.h"
 #include <libfdt.h>
 #include <string.h>
@@ -78,36 +78,6 @@ uint32_t survey(const void *tree, uint64_t own_mpidr, uint32_t offer, struct boa
 	return look_around(tree, offer, board);
 }
 
-/* Is `wanted` touched by, or (within) wholly inside, one of the ranges in reg? */
-static bool any_range(const void *tree, int node, const char *property, int cells[2],
-		      struct range wanted, bool within)
-{
-	int length, entry = cells[0] + cells[1];
-	const fdt32_t *reg = fdt_getprop(tree, node, property, &length);
-
-	for (; reg && length >= entry * 4; length -= entry * 4, reg += entry) {
-		struct range range = {.start = read_cells(reg, cells[0])};
-
-		range.end = range.start + read_cells(reg + cells[0], cells[1]);
-		if (within ? range.start <= wanted.start && wanted.end <= range.end
-			   : overlap(range, wanted))
-			return true;
-	}
-	return false;
-}
-
-static bool is_ram(const void *tree, int cells[2], struct range wanted)
-{
-	const char *property;
-	int node;
-
-	fdt_for_each_subnode(node, tree, 0)
-		if (is_memory(tree, node, &property) &&
-		    any_range(tree, node, property, cells, wanted, true))
-			return true;
-	return false;
-}
-
 /*
  * Calls itself a pen, the logbook stands where it says, and this is the level at
  * which it starts kernels? Then it is one; otherwise the node is a leftover, or
@@ -124,7 +94,8 @@ static bool is_live(uint64_t reserved, uint64_t level)
 	return logbook->offer == OFFER_PSCI && level == 1;
 }
 
-uint32_t find_live_pen(const void *tree, uint64_t level, uint64_t *live_pen)
+uint32_t find_live_pen(const void *tree, const struct map *map, uint64_t level,
+		       uint64_t *live_pen)
 {
 	int root[2], parent = fdt_path_offset(tree, "/reserved-memory");
 	int node;
@@ -142,75 +113,11 @@ uint32_t find_live_pen(const void *tree, uint64_t level, uint64_t *live_pen)
 		reserved = read_cells(reg, root[0]);
 		/* The tree may say anything; a look outside RAM could be the last one. */
 		if (reserved & (RESERVED_ALIGN - 1) ||
-		    !is_ram(tree, root, (struct range){reserved, reserved + RESERVED_SIZE}) ||
+		    !is_ram(map, (struct range){reserved, reserved + RESERVED_SIZE}) ||
 		    !is_live(reserved, level))
 			continue;
 		*live_pen = reserved;
 		return REFUSAL_LIVE_PEN;
 	}
 	return REFUSAL_NONE;
-}
-
-static bool is_reserved(const void *tree, struct range wanted)
-{
-	int parent = fdt_path_offset(tree, "/reserved-memory");
-	int cells[2], node;
-
-	for (int i = 0; i < fdt_num_mem_rsv(tree); i++) {
-		uint64_t start, size;
-
-		if (!fdt_get_mem_rsv(tree, i, &start, &size) &&
-		    overlap((struct range){start, start + size}, wanted))
-			return true;
-	}
-	if (parent < 0 || !bus_cells(tree, parent, cells))
-		return false;
-	fdt_for_each_subnode(node, tree, parent)
-		if (any_range(tree, node, "reg", cells, wanted, false))
-			return true;
-	return false;
-}
-
-static bool is_initrd(const void *tree, struct range wanted)
-{
-	int chosen = fdt_path_offset(tree, "/chosen");
-	int start_length, end_length;
-	const void *start, *end;
-
-	if (chosen < 0)
-		return false;
-	start = fdt_getprop(tree, chosen, "linux,initrd-start", &start_length);
-	end = fdt_getprop(tree, chosen, "linux,initrd-end", &end_length);
-	if (!start || !end || start_length > 8 || end_length > 8)
-		return false;
-	return overlap((struct range){read_cells(start, start_length / 4),
-				      read_cells(end, end_length / 4)},
-		       wanted);
-}
-
-static uint32_t check_range(const void *tree, int cells[2], struct range wanted, bool in_ram)
-{
-	struct range old_tree = {(uint64_t)tree, (uint64_t)tree + fdt_totalsize(tree)};
-
-	if (overlap(old_tree, wanted) || is_reserved(tree, wanted) || is_initrd(tree, wanted))
-		return REFUSAL_MEMORY_OVERLAP;
-	return in_ram || is_ram(tree, cells, wanted) ? REFUSAL_NONE : REFUSAL_MEMORY_OUTSIDE;
-}
-
-/*
- * image_size says that this memory is ours; does the tree contradict it? One
- * bank of RAM usually holds all from `reserved` to `work`: one walk for both.
- */
-struct memory_check check_memory(const void *tree, struct range reserved, struct range work)
-{
-	struct memory_check check = {REFUSAL_CELLS_BAD, REFUSAL_CELLS_BAD};
-	int cells[2];
-	bool in_ram;
-
-	if (!root_cells(tree, cells))
-		return check;
-	in_ram = is_ram(tree, cells, (struct range){reserved.start, work.end});
-	check.reserved = check_range(tree, cells, reserved, in_ram);
-	check.work = check_range(tree, cells, work, in_ram);
-	return check;
 }

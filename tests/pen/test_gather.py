@@ -8,7 +8,12 @@ from typing import Literal
 
 import pytest
 
-from roundpen.contract.layout import CpuState
+from roundpen.contract.layout import (
+    PAYLOAD_ALIGN,
+    RESERVED_SIZE,
+    WRAPPED_TEXT_OFFSET,
+    CpuState,
+)
 from roundpen.lab.vendor import VirtSpec
 from roundpen.logbook.parse import Logbook
 from tests.pen.config import Tests
@@ -134,12 +139,34 @@ def test_el1_and_cycles_in_clusters(bench: Bench, cpus: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "offset", [0x20_0000, 0x20_1000, 0x21_0000, 0x28_0000, 0x3F_0000, 0x3F_F000, 0x1008_0000]
+    "at",
+    [
+        0x28_0000,  # where its header asks for it: nothing moves
+        0x20_0000,  # a loader that takes no notice of text_offset
+        0x20_1000,
+        0x21_0000,
+        0x27_F000,
+        0x28_1000,
+        0x30_0000,
+        0x3C_0000,
+        0x3D_0000,
+        0x3F_0000,
+        0x3F_F000,
+        0x1008_0000,
+        0x1010_0000,
+    ],
 )
-def test_load_address(bench: Bench, offset: int) -> None:
-    """The kernel behind the pen is moved to where booting.rst wants it."""
-    outcome = bench.on_pen(VirtSpec(load_offset=offset), Tests.DISABLED | Tests.CALLS)
+def test_load_address(bench: Bench, at: int) -> None:
+    """The kernel behind the pen is moved to where booting.rst wants it, and no further than
+    the first boundary that leaves room for the pen in front.
+    """
+    spec = VirtSpec(load_offset=at + 0x20_0000 - WRAPPED_TEXT_OFFSET)
+    outcome = bench.on_pen(spec, Tests.DISABLED | Tests.CALLS)
     offered(outcome)
-    image = int(outcome.lines[0].split(" image 0x")[1].split()[0], 16)
-    assert image % 0x20_0000 == 0
-    assert 0 <= outcome.logbook.base - (0x4000_0000 + offset) < 0x20_0000
+    loaded, base = spec.base_address + WRAPPED_TEXT_OFFSET, outcome.logbook.base
+    kernel = int(outcome.lines[0].split(" image 0x")[1].split()[0], 16)
+    assert kernel % PAYLOAD_ALIGN == 0
+    assert 0 < base - loaded < PAYLOAD_ALIGN - WRAPPED_TEXT_OFFSET
+    assert 0 <= kernel - (base + RESERVED_SIZE) < PAYLOAD_ALIGN
+    tree = int(outcome.lines[0].split("tree 0x")[1].split()[0], 16)
+    assert tree // PAYLOAD_ALIGN != base // PAYLOAD_ALIGN

@@ -18,11 +18,14 @@ from roundpen.contract.layout import (
     DESCRIPTOR_OFFSET,
     REFUSAL_TEXT,
     TREE_MAX,
+    WRAPPED_TEXT_OFFSET,
     CpuState,
     Offer,
     Refusal,
 )
 from roundpen.devicetree import Tree
+from roundpen.image.header import ImageHeader
+from roundpen.image.wrap import IN_FRONT
 from roundpen.lab import vendor
 from roundpen.lab.firmware import params
 from roundpen.lab.vendor import VirtSpec
@@ -185,7 +188,7 @@ def no_cells(tree: Tree) -> None:
 
 
 def pen_is_reserved(tree: Tree) -> None:
-    tree.reserve(0x4021_0000, 0x1000)
+    tree.reserve(0x4029_0000, 0x1000)
 
 
 def pen_is_outside(tree: Tree) -> None:
@@ -214,13 +217,134 @@ def test_tree_that_rules_the_offer_out(bench: Bench, edit: Edit, reason: Refusal
         assert outcome.logbook.refusal == reason
 
 
-def test_neither_region_nor_work_is_ram(bench: Bench) -> None:
+@pytest.mark.parametrize("size", [0, 0x4000])
+def test_neither_region_nor_work_is_ram(bench: Bench, size: int) -> None:
     """Nowhere to put as much as the reason."""
+
+    def move(tree: Tree) -> None:
+        tree.set("/memory@40000000", "reg", struct.pack(">QQ", 0x5800_0000, size))
+
+    as_received(bench.on_pen(VirtSpec(), Tests.FRONT, tree=edited(move)))
+
+
+def test_the_reason_goes_where_there_is_ram(bench: Bench) -> None:
+    """Not around the kernel; so the copy of the tree lies behind the tree that came."""
 
     def move(tree: Tree) -> None:
         tree.set("/memory@40000000", "reg", struct.pack(">QQ", 0x4800_0000, 0x3800_0000))
 
-    as_received(bench.on_pen(VirtSpec(), Tests.FRONT, tree=edited(move)))
+    outcome = refused(bench, VirtSpec(), Refusal.MEMORY_OUTSIDE, edited(move))
+    assert tree_address(outcome) in range(0x4800_0000, 0x4810_0000)
+
+
+def tree_address(outcome: Outcome) -> int:
+    """Where the kernel found its tree."""
+    return int(outcome.lines[0].split("tree 0x")[1].split()[0], 16)
+
+
+def kernel_address(outcome: Outcome) -> int:
+    """Where the kernel was started."""
+    return int(outcome.lines[0].split("image 0x")[1].split()[0], 16)
+
+
+def loaded_at(offset: int, **more: object) -> VirtSpec:
+    """A machine whose loader puts the wrapped Image `offset` behind a multiple of 2 MiB."""
+    base = 0x40_0000 + offset - WRAPPED_TEXT_OFFSET
+    return VirtSpec(load_offset=base, **more)  # type: ignore[arg-type]
+
+
+def behind_the_promise(spec: VirtSpec) -> int:
+    """The first address behind the image_size of the wrapped test kernel."""
+    header = ImageHeader.parse(wrapped(payload_build.image(config_for(spec, Tests.FRONT))))
+    assert header is not None
+    return spec.base_address + header.text_offset + header.image_size
+
+
+@pytest.mark.parametrize("offset", [0, 0x1000, 0x1F_F000])
+def test_no_room_to_move_into(bench: Bench, offset: int) -> None:
+    """A loader that ignores text_offset, and something right behind image_size: the kernel
+    starts where it would have without a pen, over the place where the pen was; or if no 2 MiB
+    boundary is in what the loader keeps free, where it stands.
+    """
+    spec = loaded_at(offset)
+
+    def occupy(tree: Tree) -> None:
+        tree.reserve(behind_the_promise(spec), 0x1000)
+
+    outcome = bench.on_pen(spec, Tests.FRONT | Tests.SPIN, tree=edited(occupy), word=spec.word(0))
+    only_the_reason_was_added(outcome, Refusal.MEMORY_OVERLAP)
+    assert len(outcome.cases["spin-table"]) == spec.cpus - 1
+    image = spec.base_address + WRAPPED_TEXT_OFFSET
+    expected = {0: image, 0x1000: image + IN_FRONT, 0x1F_F000: image + 0x1000}
+    assert kernel_address(outcome) == expected[offset]
+
+
+@pytest.mark.parametrize("offset", [0, 0x1000])
+def test_no_tree_and_no_promise(bench: Bench, offset: int) -> None:
+    """Who can't read the tree takes nothing that the loader did not promise."""
+    spec = loaded_at(offset)
+    outcome = bench.on_pen(spec, Tests.FRONT, tree=lambda data: bytes(len(data)))
+    outcome.check_all()
+    image = spec.base_address + WRAPPED_TEXT_OFFSET
+    assert kernel_address(outcome) == image + (IN_FRONT if offset else 0)
+
+
+def test_a_load_with_room_in_front_moves_down(bench: Bench) -> None:
+    """Between text_offset and the last 256 KiB of a block nothing behind image_size is used."""
+    spec = loaded_at(0x10_0000)
+
+    def occupy(tree: Tree) -> None:
+        tree.reserve(behind_the_promise(spec), 0x1000)
+
+    outcome = bench.on_pen(spec, Tests.CALLS, tree=edited(occupy))
+    outcome.check_all()
+    assert outcome.tree.text("/chosen", "roundpen,offer") == "psci"
+    assert kernel_address(outcome) == 0x4060_0000
+
+
+def test_the_copy_spares_what_is_taken(bench: Bench) -> None:
+    """An initrd right behind the kernel, then two reservations: the copy goes behind them."""
+    spec = VirtSpec()
+    end = behind_the_promise(spec)
+
+    def occupy(tree: Tree) -> None:
+        tree.set_u64("/chosen", "linux,initrd-start", end)
+        tree.set_u64("/chosen", "linux,initrd-end", end + 0x1234)
+        tree.reserve(end + 0x2000, 0x1000)
+        reserve(tree, end + 0x3000, 0x8_0000)
+
+    outcome = bench.on_pen(spec, Tests.CALLS, tree=edited(occupy))
+    outcome.check_all()
+    assert outcome.tree.text("/chosen", "roundpen,offer") == "psci"
+    assert tree_address(outcome) == (end + 0x8_3000 + 0xFFF) & ~0xFFF
+
+
+def test_a_crash_kernel_keeps_to_its_part(bench: Bench) -> None:
+    """Outside of linux,usable-memory-range is what a dump is made of."""
+    spec = VirtSpec()
+    end = behind_the_promise(spec)
+
+    def crash(size: int) -> Callable[[bytes], bytes]:
+        limit = struct.pack(">QQ", spec.base_address, end + size - spec.base_address)
+        return edited(lambda tree: tree.set("/chosen", "linux,usable-memory-range", limit))
+
+    outcome = bench.on_pen(spec, Tests.CALLS, tree=crash(0x10_0000))
+    outcome.check_all()
+    assert tree_address(outcome) in range(end, end + 0x10_0000)
+    outcome = bench.on_pen(spec, Tests.FRONT, tree=crash(0x1000))
+    as_received(outcome)
+    assert logbook_in_front(outcome).refusal == Refusal.NO_ROOM
+
+
+def reserve(tree: Tree, address: int, size: int) -> None:
+    """A node in /reserved-memory."""
+    tree.add_node("/reserved-memory")
+    tree.set("/reserved-memory", "#address-cells", struct.pack(">I", 2))
+    tree.set("/reserved-memory", "#size-cells", struct.pack(">I", 2))
+    tree.set("/reserved-memory", "ranges", b"")
+    node = f"/reserved-memory/somebody@{address:x}"
+    tree.add_node(node)
+    tree.set(node, "reg", struct.pack(">QQ", address, size))
 
 
 def as_received(outcome: Outcome) -> None:

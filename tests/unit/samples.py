@@ -51,7 +51,6 @@ def pen(size: int = 0x3000, **changes: int) -> bytes:
         "payload_size": 0,
         "payload_image_size": 0,
         "payload_text_offset": 0,
-        "work_offset": 0,
         "pen_size": size,
         "pen_footprint": 0x20000,
     }

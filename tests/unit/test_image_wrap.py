@@ -37,12 +37,10 @@ def test_nothing_overlaps(size: int, bss: int, text_offset: int, flags: int) -> 
     assert descriptor is not None
     assert len(out) == decided.file_size
     assert out[descriptor.payload_offset :] == raw
-    assert descriptor.payload_offset % (2 * MIB) == text_offset
+    assert descriptor.payload_offset == 2 * MIB - 0x80000 + text_offset
     assert descriptor.pen_footprint <= descriptor.payload_offset
-    assert descriptor.work_offset % (2 * MIB) == 0
-    assert descriptor.work_offset >= descriptor.payload_offset + descriptor.payload_image_size
-    assert header.image_size == descriptor.work_offset + 4 * MIB
-    assert (header.text_offset, header.flags, header.pe_offset) == (0, flags, 0)
+    assert header.image_size == descriptor.payload_offset + descriptor.payload_image_size
+    assert (header.text_offset, header.flags, header.pe_offset) == (0x80000, flags, 0)
     end = layout.DESCRIPTOR_OFFSET + layout.DESCRIPTOR_SIZE
     assert out[end : len(pen)] == pen[end:]
     assert not any(out[len(pen) : descriptor.payload_offset])
@@ -88,9 +86,9 @@ def test_an_offer_the_pen_does_not_have(offer: Offer) -> None:
     [
         (b"", "no Image header"),
         (samples.kernel(), "no descriptor"),
-        (samples.pen(version=9), "version 9, expected 1"),
+        (samples.pen(version=9), "version 9, expected 2"),
         (samples.pen(payload_offset=4096), "a kernel behind it"),
-        (samples.pen(pen_footprint=0x200001), "footprint 0x200001"),
+        (samples.pen(pen_footprint=0x180001), "footprint 0x180001"),
         (samples.pen(pen_footprint=0x10), "footprint 0x10"),
     ],
 )
@@ -111,11 +109,11 @@ def damaged(**changes: int) -> bytes:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (damaged(version=2), "version 2"),
+        (damaged(version=1), "version 1"),
         (damaged(offer=77), "offer 77 doesn't exist"),
         (damaged(payload_offset=0x1000), "puts the kernel at 0x1000"),
         (damaged(payload_size=1 << 40), "truncated or damaged"),
-        (damaged(payload_offset=0x200010, payload_size=0x100), "no Image header at 0x200010"),
+        (damaged(payload_offset=0x180010, payload_size=0x100), "no Image header at 0x180010"),
         (damaged()[:-1], "truncated or damaged"),
     ],
 )

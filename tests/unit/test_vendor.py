@@ -58,8 +58,10 @@ def test_machine_arguments() -> None:
 
 
 def test_argv_places_every_file() -> None:
-    loads = Loads(Path("fw"), Path("block"), Path("tree"), Path("kernel"), Path("initrd"))
-    out = vendor.argv(VirtSpec(load_offset=0x28_0000), loads)
+    loads = Loads(
+        Path("fw"), Path("block"), Path("tree"), Path("kernel"), 0x4028_0000, Path("initrd")
+    )
+    out = vendor.argv(VirtSpec(), loads)
     assert out[out.index("-bios") + 1] == "fw"
     assert [one for one in out if one.startswith("loader,")] == [
         "loader,file=fw,addr=0x40100000,force-raw=on",
@@ -97,7 +99,7 @@ def test_mpidr_has_clusters() -> None:
 
 def test_parameter_block() -> None:
     spec = VirtSpec(late=((2, 0.5),), absent=(1,), other_level=(3,), words="shared")
-    block = vendor.parameters(spec)
+    block = vendor.parameters(spec, 0x4020_0000)
     assert len(block) == params.BLOCK_SIZE
     head = struct.unpack_from("<8sQQQQIIII", block)
     assert head == (b"RNDVENDR", 0x4020_0000, 0x4800_0000, 0x800_0000, 0x801_0000, 2, 2, 4, 0)

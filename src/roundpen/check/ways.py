@@ -89,7 +89,8 @@ WAYS: tuple[Way, ...] = (
         needs="entry at EL2; a kernel with `CONFIG_HOTPLUG_CPU`; `roundpen wrap` after each kernel "
         "update",
         costs="**KVM**: the kernel runs at EL1. A wrapped file can't be started by EFI firmware. "
-        "64 KiB of memory for good; 6 to 8 MiB around the kernel while it starts, given back",
+        "64 KiB of memory for good; while it starts, 1.5 MiB in front of the kernel and a copy of "
+        "the tree, given back",
         keeps="firmware, device tree file, the kernel's own code, all CPUs, hotplug, any number of "
         "kexecs",
         known="implemented; run in QEMU only",

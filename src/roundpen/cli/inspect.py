@@ -67,7 +67,7 @@ def _text(facts: ImageFacts, path: Path) -> list[str]:
 def _pen(pen: PenFacts) -> list[str]:
     lines = [f"  pen           version {pen.version}, {pen.pen_size:,} bytes"]
     if pen.offer is not None:
-        lines.append(f"  kernel at     {pen.payload_offset:#x}, pen works at {pen.work_offset:#x}")
+        lines.append(f"  kernel at     {pen.payload_offset:#x}")
     return lines
 
 

@@ -19,10 +19,16 @@ CONTRACT_VERSION = 1
 
 DESCRIPTOR_OFFSET = 0x40
 DESCRIPTOR_MAGIC = b"RNDPENWR"
-DESCRIPTOR_VERSION = 1
+DESCRIPTOR_VERSION = 2
 
 PAYLOAD_ALIGN = 0x200000
 """The kernel wants a 2 MiB aligned base (booting.rst, "Call the kernel image")."""
+
+WRAPPED_TEXT_OFFSET = 0x80000
+"""text_offset of a wrapped Image: the loader leaves this much below it, and the kernel stands at
+the next 2 MiB boundary. What every arm64 kernel had up to 5.7, so loaders know it, and U-Boot's
+kernel_addr_r on a Raspberry Pi is this very address: there nothing is moved, and a wrapped kernel
+ends where the plain one would."""
 
 TREE_MAX = 0x200000
 """Largest device tree that booting.rst allows."""
@@ -110,6 +116,7 @@ class Refusal(IntEnum):
     RESERVATIONS_IGNORED = 18
     NO_HVC = 19
     FAULT = 20
+    NO_ROOM = 21
 
 
 REFUSAL_TEXT: dict[Refusal, str] = {
@@ -134,6 +141,7 @@ REFUSAL_TEXT: dict[Refusal, str] = {
     Refusal.RESERVATIONS_IGNORED: "Linux ignores /reserved-memory as this tree has it",
     Refusal.NO_HVC: "HVC does not work here: firmware has not enabled it (SCR_EL3.HCE)",
     Refusal.FAULT: "an exception in the pen itself; the logbook has its registers",
+    Refusal.NO_ROOM: "no memory that the tree leaves free has room for a copy of it",
 }
 
 
@@ -155,16 +163,15 @@ DESCRIPTOR: tuple[Field, ...] = (
     Field("payload_size", 0x18, 8),
     Field("payload_image_size", 0x20, 8),
     Field("payload_text_offset", 0x28, 8),
-    Field("work_offset", 0x30, 8),
-    Field("pen_size", 0x38, 8),
-    Field("pen_footprint", 0x40, 8),
+    Field("pen_size", 0x30, 8),
+    Field("pen_footprint", 0x38, 8),
 )
-"""payload_offset counts from the start of the wrapped Image and already contains
-text_offset. work_offset: where the working copy of the tree goes when nothing is moved
-(2 MiB aligned). pen_size: the pen's bytes in the file; pen_footprint: with its bss and stack.
-The tools fill everything between `offer` and `work_offset`; the linker fills the last two."""
+"""payload_offset counts from the start of the wrapped Image and already contains the kernel's
+own text_offset. pen_size: the pen's bytes in the file; pen_footprint: with its bss and stack.
+The tools fill everything between `offer` and `payload_text_offset`; the linker fills the last
+two."""
 
-DESCRIPTOR_SIZE = 0x48
+DESCRIPTOR_SIZE = 0x40
 
 LOGBOOK: tuple[Field, ...] = (
     Field("magic", 0x00, 8),

@@ -91,7 +91,6 @@ class Descriptor:
     payload_size: int
     payload_image_size: int
     payload_text_offset: int
-    work_offset: int
     pen_size: int
     pen_footprint: int
 

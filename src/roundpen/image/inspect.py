@@ -10,6 +10,7 @@ from roundpen.contract.layout import Offer
 from roundpen.errors import UserError
 from roundpen.image.header import Descriptor, ImageHeader
 from roundpen.image.payload import Payload, parse
+from roundpen.image.wrap import IN_FRONT
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,6 @@ class PenFacts:
     version: int
     offer: str | None
     payload_offset: int
-    work_offset: int
     pen_size: int
     pen_footprint: int
 
@@ -99,7 +99,6 @@ def _pen(descriptor: Descriptor, name: str) -> PenFacts:
         version=descriptor.version,
         offer=None if bare else offers[descriptor.offer],
         payload_offset=descriptor.payload_offset,
-        work_offset=descriptor.work_offset,
         pen_size=descriptor.pen_size,
         pen_footprint=descriptor.pen_footprint,
     )
@@ -109,7 +108,7 @@ def _inner(found: Payload, descriptor: Descriptor, name: str) -> Payload:
     """The kernel behind the pen, judged as if it had come alone."""
     start = descriptor.payload_offset
     end = start + descriptor.payload_size
-    if not layout.PAYLOAD_ALIGN <= start < end <= len(found.image):
+    if not IN_FRONT <= start < end <= len(found.image):
         raise UserError(
             f"{name}: its descriptor puts the kernel at {start:#x} to {end:#x}, the file ends "
             f"at {len(found.image):#x}",

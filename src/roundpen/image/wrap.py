@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Put the pen in front of a kernel: one Image out of two.
 
-The layout, in bytes from the start of the wrapped Image::
+The layout, in bytes from a 2 MiB boundary; booting.rst has the loader leave the first
+`text_offset` of them free::
 
-    0                 the pen: Image header, descriptor, code
-    2 MiB + t         the kernel's Image, t being its own text_offset
-    work_offset       2 MiB aligned, behind the kernel's memory: room for the pen's work
-    work_offset + 4M  image_size: what the loader keeps free
+    0x80000                text_offset: the pen: Image header, descriptor, code
+    2 MiB + t              the kernel's Image, t being its own text_offset
+    2 MiB + t + its image_size  what the loader keeps free ends here
 
-The file ends where the kernel's file ends.
+So a wrapped kernel ends 2 MiB behind where the plain one would, and where the loader aligns
+upwards from 0x80000, as U-Boot does on a Raspberry Pi, at the very same address. The copy of the
+tree goes to free memory that the pen finds for itself. The file ends where the kernel's file ends.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ from roundpen.image.header import Descriptor, ImageHeader
 from roundpen.image.payload import Payload
 from roundpen.publish import publish
 
-_WORK_SIZE = 2 * layout.TREE_MAX
+IN_FRONT = layout.PAYLOAD_ALIGN - layout.WRAPPED_TEXT_OFFSET
+"""Bytes between the start of the wrapped Image and the boundary at which the kernel's base is."""
+
 _OFFERS = (Offer.PSCI, Offer.RETURN)
 
 
@@ -90,10 +94,12 @@ def plan(kernel: Payload, *, offer: Offer = Offer.PSCI, pen: bytes, name: str) -
             f"{name}: has a pen in front already", remedy="wrap the kernel that was wrapped"
         )
     pen_header, pen_descriptor = _check_pen(pen)
-    payload_offset = layout.PAYLOAD_ALIGN + kernel.header.text_offset
-    work_offset = _align_up(payload_offset + kernel.header.image_size, layout.PAYLOAD_ALIGN)
+    payload_offset = IN_FRONT + kernel.header.text_offset
     header = replace(
-        pen_header, image_size=work_offset + _WORK_SIZE, flags=kernel.header.flags, text_offset=0
+        pen_header,
+        image_size=payload_offset + kernel.header.image_size,
+        flags=kernel.header.flags,
+        text_offset=layout.WRAPPED_TEXT_OFFSET,
     )
     descriptor = replace(
         pen_descriptor,
@@ -102,7 +108,6 @@ def plan(kernel: Payload, *, offer: Offer = Offer.PSCI, pen: bytes, name: str) -
         payload_size=len(kernel.image),
         payload_image_size=kernel.header.image_size,
         payload_text_offset=kernel.header.text_offset,
-        work_offset=work_offset,
     )
     return WrapPlan(offer, header, descriptor, pen, kernel)
 
@@ -131,15 +136,11 @@ def _check_pen(pen: bytes) -> tuple[ImageHeader, Descriptor]:
         problem = f"version {descriptor.version}, expected {layout.DESCRIPTOR_VERSION}"
     elif descriptor.payload_offset != 0:
         problem = "there is a kernel behind it already"
-    elif not len(pen) <= descriptor.pen_footprint <= layout.PAYLOAD_ALIGN:
+    elif not len(pen) <= descriptor.pen_footprint <= IN_FRONT:
         problem = (
             f"footprint {descriptor.pen_footprint:#x}, expected {len(pen):#x} (the file) "
-            f"to {layout.PAYLOAD_ALIGN:#x}"
+            f"to {IN_FRONT:#x}"
         )
     if problem or header is None or descriptor is None:
         raise RefusedError(f"pen.bin: {problem}", remedy="build or install roundpen again")
     return header, descriptor
-
-
-def _align_up(value: int, step: int) -> int:
-    return -(-value // step) * step

@@ -16,6 +16,7 @@ from typing import Literal
 
 from roundpen.devicetree import Tree
 from roundpen.errors import MachineError, RefusedError, UserError, reason_of
+from roundpen.image.header import HEADER_SIZE, ImageHeader
 from roundpen.lab.faults import LATE, Fault, Faulty, check
 from roundpen.lab.firmware import build, params
 from roundpen.lab.machines import Machine, Thread
@@ -41,7 +42,7 @@ class VirtSpec:
 
     words: one release word per CPU, or one for all. entry_level: 2 (with EL2) or 1 (the
     machine has none). memory_mib: MiB of RAM. load_offset: bytes from the start of RAM to the
-    Image. absent: CPUs that ignore their word. late: (CPU, seconds between its release and its
+    base that the loader chose; the Image stands its own text_offset behind it. absent: CPUs that ignore their word. late: (CPU, seconds between its release and its
     arrival). strangers: CPUs that the firmware releases, but that the tree does not name.
     other_level: CPUs that arrive at EL1 while the boot CPU is at EL2. mte: the machine has tag
     memory. returns: the firmware takes CPUs back (the return contract). faulty: (CPU, what is
@@ -93,8 +94,8 @@ class VirtSpec:
             )
 
     @property
-    def image_address(self) -> int:
-        """Where the Image is loaded and entered."""
+    def base_address(self) -> int:
+        """Where an Image with a text_offset of 0 is loaded and entered."""
         return RAM + self.load_offset
 
     def mpidr(self, number: int) -> int:
@@ -224,8 +225,8 @@ def _reserve(tree: Tree, spec: VirtSpec) -> None:
         tree.reserve(spec.ram_words, 0x1_0000)
 
 
-def parameters(spec: VirtSpec) -> bytes:
-    """The firmware's parameter block for this machine."""
+def parameters(spec: VirtSpec, entry: int, tree: int = TREE_ADDRESS) -> bytes:
+    """The firmware's parameter block for this machine. `entry`: where the Image is entered."""
     delays, receipts = dict(spec.late), dict(spec.late_receipt)
     cpus = [
         params.Cpu(
@@ -243,8 +244,8 @@ def parameters(spec: VirtSpec) -> bytes:
     ]
     return params.block(
         cpus,
-        image=spec.image_address,
-        tree=TREE_ADDRESS,
+        image=entry,
+        tree=tree,
         gic=spec.gic,
         gicd=GICD,
         gic_cpu=GIC_CPU[spec.gic],
@@ -262,6 +263,8 @@ class Loads:
     block: Path
     tree: Path
     image: Path
+    entry: int
+    """Where the Image is loaded and entered."""
     initrd: Path | None = None
     more: tuple[tuple[Path, int], ...] = ()
     """Further files, each with its address."""
@@ -273,7 +276,7 @@ def argv(spec: VirtSpec, loads: Loads) -> list[str]:
         (loads.firmware, params.VENDOR_BASE),
         (loads.block, params.VENDOR_PARAMS),
         (loads.tree, TREE_ADDRESS),
-        (loads.image, spec.image_address),
+        (loads.image, loads.entry),
         *([(loads.initrd, INITRD_ADDRESS)] if loads.initrd else []),
         *loads.more,
     ]
@@ -302,26 +305,35 @@ def arguments(
     try:
         initrd_size = initrd.stat().st_size if initrd else 0
         image_size = image.stat().st_size
+        entry = spec.base_address + _text_offset(image)
     except OSError as error:
         raise MachineError(f"{error.filename}: cannot be read: {reason_of(error)}") from error
-    _check_room(spec, image, image_size, initrd_size)
+    _check_room(spec, image, range(entry, entry + image_size), initrd_size)
     tree = vendor_tree(qemu_tree(spec, workdir, qemu=qemu), spec, command_line, initrd_size)
     return argv(
         spec,
         Loads(
             firmware=build.binary(),
-            block=_write(workdir / "vendor-params.bin", parameters(spec)),
+            block=_write(workdir / "vendor-params.bin", parameters(spec, entry)),
             tree=_write(workdir / "vendor.dtb", tree),
             image=image,
+            entry=entry,
             initrd=initrd,
         ),
     )
 
 
-def _check_room(spec: VirtSpec, image: Path, image_size: int, initrd_size: int) -> None:
-    if spec.image_address < TREE_ADDRESS < spec.image_address + image_size:
+def _text_offset(image: Path) -> int:
+    """What an arm64 Image's header asks for; 0 for anything else."""
+    with image.open("rb") as file:
+        header = ImageHeader.parse(file.read(HEADER_SIZE))
+    return header.text_offset if header else 0
+
+
+def _check_room(spec: VirtSpec, image: Path, placed: range, initrd_size: int) -> None:
+    if TREE_ADDRESS in placed:
         raise UserError(
-            f"{image}: {image_size} bytes at {spec.image_address:#x} reach the device tree at"
+            f"{image}: {len(placed)} bytes at {placed.start:#x} reach the device tree at"
             f" {TREE_ADDRESS:#x}"
         )
     end = RAM + spec.memory_mib * 2**20
