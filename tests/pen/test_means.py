@@ -95,7 +95,7 @@ def test_registers_of_another_kind_are_left_alone(
 
 
 PM = 0x18_0000
-"""Offset from where the Image is loaded: RAM of the pen's 2 MiB block that nobody uses."""
+"""Offset from the boundary below the Image: RAM of the pen's 2 MiB block that nobody uses."""
 PM_RSTC, PM_RSTS, PM_WDOG = PM + 0x1C, PM + 0x20, PM + 0x24
 
 
@@ -105,7 +105,7 @@ def with_watchdog(data: bytes) -> bytes:
     node = "/watchdog"
     tree.add_node(node)
     tree.set_text(node, "compatible", "brcm,bcm2835-pm-wdt")
-    tree.set(node, "reg", struct.pack(">QQ", VirtSpec().image_address + PM, 0x28))
+    tree.set(node, "reg", struct.pack(">QQ", VirtSpec().base_address + PM, 0x28))
     return tree.to_bytes()
 
 

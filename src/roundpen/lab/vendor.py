@@ -40,15 +40,16 @@ _DUMP_TIMEOUT = 60
 class VirtSpec:
     """One spin-table machine. CPUs are numbered in QEMU's order; 0 is the boot CPU.
 
-    words: one release word per CPU, or one for all. entry_level: 2 (with EL2) or 1 (the
-    machine has none). memory_mib: MiB of RAM. load_offset: bytes from the start of RAM to the
-    base that the loader chose; the Image stands its own text_offset behind it. absent: CPUs that ignore their word. late: (CPU, seconds between its release and its
-    arrival). strangers: CPUs that the firmware releases, but that the tree does not name.
-    other_level: CPUs that arrive at EL1 while the boot CPU is at EL2. mte: the machine has tag
-    memory. returns: the firmware takes CPUs back (the return contract). faulty: (CPU, what is
-    wrong with its return). no_receipt: CPUs that come home and never say so. late_receipt: (CPU,
-    seconds between its coming home and its saying so). dirty: registers that are UNKNOWN at a
-    reset hold garbage, as they may on a board. hvc: the firmware enables HVC (SCR_EL3.HCE).
+    words: one release word per CPU, or one for all. entry_level: 2 (with EL2) or 1 (the machine
+    has none). memory_mib: MiB of RAM. load_offset: bytes from the start of RAM to the base that
+    the loader chose; the Image stands its own text_offset behind it. absent: CPUs that ignore
+    their word. late: (CPU, seconds between its release and its arrival). strangers: CPUs that the
+    firmware releases, but that the tree does not name. other_level: CPUs that arrive at EL1 while
+    the boot CPU is at EL2. mte: the machine has tag memory. returns: the firmware takes CPUs back
+    (the return contract). faulty: (CPU, what is wrong with its return). no_receipt: CPUs that
+    come home and never say so. late_receipt: (CPU, seconds between its coming home and its saying
+    so). dirty: registers that are UNKNOWN at a reset hold garbage, as they may on a board. hvc:
+    the firmware enables HVC (SCR_EL3.HCE).
     """
 
     cpus: int = 4
