@@ -86,6 +86,11 @@ def some(values: list[object]) -> st.SearchStrategy[object]:
     return st.sampled_from(values)
 
 
+def can_be(system: System) -> bool:
+    """No kernel has more CPUs online than it counts as possible."""
+    return system.possible is None or (system.online or 0) <= system.possible
+
+
 systems = st.builds(System, entry_level=st.sampled_from([None, 1, 2, 3])) | st.builds(
     lambda **changes: replace(LIVE, **changes),
     entry_level=some([1, 2]),
@@ -98,7 +103,7 @@ systems = st.builds(System, entry_level=st.sampled_from([None, 1, 2, 3])) | st.b
     offline=some([(), (0,), (2,)]),
     cannot_offline=some([(), (2,)]),
     log=some([(), *((line,) for line in LINES)]),
-)
+).filter(can_be)
 
 
 @given(samples(), systems)
