@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roundpen.cli.exits import Exit
-from roundpen.cli.wrap import load_rule, release
+from roundpen.cli.wrap import end_rules, load_rule, release
 
 if TYPE_CHECKING:
     from roundpen.image.inspect import ImageFacts, KernelFacts, PenFacts
@@ -55,7 +55,8 @@ def _text(facts: ImageFacts, path: Path) -> list[str]:
     lines = [
         f"{path}: {kind}",
         f"  packed as     {' + '.join(facts.packing) or 'raw Image'}, {facts.file_size:,} bytes",
-        f"  in memory     {facts.image_size:,} bytes",
+        f"  in memory     {facts.image_size:,} bytes (image_size {facts.image_size:#x})",
+        *(f"  ends          {rule}" for rule in end_rules(facts.ends)),
     ]
     if facts.pen is not None:
         lines += _pen(facts.pen)

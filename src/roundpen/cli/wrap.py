@@ -13,6 +13,7 @@ from roundpen.contract.layout import Offer
 from roundpen.errors import UserError
 
 if TYPE_CHECKING:
+    from roundpen.image.loading import Ends
     from roundpen.image.wrap import WrapPlan
 
 
@@ -59,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _summary(decided: WrapPlan, kernel: Path, out: Path) -> list[str]:
+    from roundpen.image.loading import ends
+
     found = decided.payload
     descriptor = decided.descriptor
     packing = " + ".join(found.packing) or "Image"
@@ -67,8 +70,10 @@ def _summary(decided: WrapPlan, kernel: Path, out: Path) -> list[str]:
         f"  kernel   {found.file_size:,} bytes as {packing}, {len(found.image):,} unpacked, "
         f"{found.header.image_size:,} in memory",
         f"  pen      {descriptor.pen_size:,} bytes, offer {decided.offer.name.lower()}",
-        f"{out}: {decided.file_size:,} bytes, wants {decided.header.image_size:,} in memory",
+        f"{out}: {decided.file_size:,} bytes, wants {decided.header.image_size:,} in memory "
+        f"(image_size {decided.header.image_size:#x})",
         f"  load     {load_rule(decided.header.anywhere)}",
+        *(f"  ends     {rule}" for rule in end_rules(ends(decided.header))),
     ]
     if found.header.big_endian:
         lines.append("  note     a big-endian kernel: nobody has tried that")
@@ -84,3 +89,12 @@ def load_rule(anywhere: bool) -> str:
     """Where a loader may put the Image, in words (booting.rst, bit 3 of the flags)."""
     where = "at any" if anywhere else "near the start of RAM, at a"
     return f"{where} 2 MiB aligned address, as any arm64 Image (booti, bootloader, kexec)"
+
+
+def end_rules(behind: Ends) -> list[str]:
+    """The first address behind the Image, a line for each of the usual bases."""
+    return [
+        f"at {behind.booti_raspberry_pi:#x} when booti starts from 0x80000 "
+        "(U-Boot on a Raspberry Pi)",
+        f"{behind.behind_boundary:#x} behind the 2 MiB boundary that another loader takes",
+    ]

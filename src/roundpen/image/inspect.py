@@ -9,6 +9,7 @@ from roundpen.contract import layout
 from roundpen.contract.layout import Offer
 from roundpen.errors import UserError
 from roundpen.image.header import Descriptor, ImageHeader
+from roundpen.image.loading import Ends, ends
 from roundpen.image.payload import Payload, parse
 from roundpen.image.wrap import IN_FRONT
 
@@ -51,6 +52,7 @@ class ImageFacts:
     file_size: int
     packing: tuple[str, ...]
     image_size: int
+    ends: Ends
     kernel: KernelFacts | None
     pen: PenFacts | None
 
@@ -62,12 +64,13 @@ def inspect(data: bytes, name: str) -> ImageFacts:
     """
     found = parse(data, name)
     descriptor = found.descriptor
+    size, behind = found.header.image_size, ends(found.header)
     if descriptor is None:
         kernel = _kernel(found, found.efi)
-        return ImageFacts(len(data), found.packing, found.header.image_size, kernel, None)
+        return ImageFacts(len(data), found.packing, size, behind, kernel, None)
     pen = _pen(descriptor, name)
     inner = None if pen.offer is None else _kernel(_inner(found, descriptor, name), False)
-    return ImageFacts(len(data), found.packing, found.header.image_size, inner, pen)
+    return ImageFacts(len(data), found.packing, size, behind, inner, pen)
 
 
 def _kernel(found: Payload, efi: bool) -> KernelFacts:

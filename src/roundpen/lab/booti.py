@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roundpen.contract.layout import PAYLOAD_ALIGN
 from roundpen.errors import UserError
 from roundpen.image.header import HEADER_SIZE, ImageHeader
+from roundpen.image.loading import booti_base
 
 _TREE_MAGIC = b"\xd0\x0d\xfe\xed"
 
@@ -67,14 +67,6 @@ class Refused:
     why: str
 
 
-def base_for(header: ImageHeader, address: int, ram: int) -> int:
-    """Where booti_setup() wants an Image that stands at `address`, in RAM from `ram` on."""
-    lowest = address - header.text_offset if header.anywhere else ram
-    # In U-Boot a sum of unsigned longs: a text_offset above the address wraps around, twice.
-    aligned = -(-lowest // PAYLOAD_ALIGN) * PAYLOAD_ALIGN
-    return (aligned + header.text_offset) % (1 << 64)
-
-
 def booti(
     memory: Memory, kernel: int, initrd: tuple[int, int] | None, tree: int
 ) -> Booted | Refused:
@@ -85,7 +77,7 @@ def booti(
     header = ImageHeader.parse(memory.read(kernel, HEADER_SIZE))
     if header is None:
         return Refused("Bad Linux ARM64 Image magic!")
-    entry = base_for(header, kernel, memory.start)
+    entry = booti_base(header, kernel, memory.start)
     size = header.image_size
     if entry != kernel:
         memory.write(entry, memory.read(kernel, size))
