@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from roundpen.check import Finding, System, check, find_rule, rules
+from roundpen.check import Finding, Kernel, System, check, find_rule, rules
 from roundpen.check.rulebook.returning import LINUX_REFUSALS
 from roundpen.contract import layout
 from roundpen.errors import UserError
+from roundpen.image.header import ImageHeader
 from roundpen.report import check as report
 from roundpen.report import check_docs
 from tests.unit.check_boards import (
@@ -73,6 +74,9 @@ PI_5 = changed(
     compatible=["raspberrypi,5-model-b", "brcm,bcm2712"],
     **{"reserved-memory": reserved(**{"atf@0": {"reg": [0, 0, 0, 0x8_0000], "no-map": None}})},
 )
+PI = changed(spin(), "/", compatible=["raspberrypi,4-model-b", "brcm,bcm2711"])
+DEBIAN_12 = System(kernel=Kernel("vmlinuz", ImageHeader(0, 0, 0, 0x2010000, 0xA)))
+DEBIAN_13 = System(kernel=Kernel("vmlinuz", ImageHeader(0, 0, 0, 0x2500000, 0xA)))
 REFUSED = "psci: failed to boot CPU1 (-22)"
 STUCK = ("Can't kexec: CPUs are stuck in the kernel.",)
 
@@ -178,6 +182,7 @@ PAIRS: dict[str, tuple[Sample, Sample]] = {
         changed(spin(), "chosen", **{"roundpen,refused": "PSCI is already there"}),
     ),
     "RP088": (spin(), Sample(OVERLAY)),
+    "RP089": (on(PI, DEBIAN_12), on(PI, DEBIAN_13)),
     "RP100": (live(psci()), live(psci(), config=config(HOTPLUG_CPU="y"))),
     "RP101": (live(psci()), live(psci(), config=config(KEXEC="y", KEXEC_FILE="n"))),
     "RP102": (live(psci()), live(psci(), config=config(KEXEC_FILE="y"))),

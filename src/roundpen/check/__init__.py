@@ -24,7 +24,7 @@ from roundpen.check.files import read_board
 from roundpen.check.findings import Finding, Rule, Severity, check, find_rule, rules
 from roundpen.check.run import Checked, check_board, check_file, check_files
 from roundpen.check.survey import survey
-from roundpen.check.system import System
+from roundpen.check.system import Kernel, System
 from roundpen.check.ways import Route, routes
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Excluded",
     "Finding",
     "Gic",
+    "Kernel",
     "Kind",
     "Psci",
     "Range",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from roundpen.check.board import Board
 from roundpen.check.survey import survey
+from roundpen.check.system import Kernel
 from roundpen.devicetree import Outline
 from roundpen.devicetree.outline import SIZE_MAX
 from roundpen.errors import MachineError, UserError, reason_of
@@ -31,6 +32,17 @@ def read_board(path: Path) -> Board:
 
         data = compile_source(data, path)
     return survey(Outline(data, name))
+
+
+def kernel(path: Path) -> Kernel:
+    """The kernel in a file that `roundpen wrap` takes, or in a wrapped one.
+
+    Raises UserError when there is none in it, MachineError when reading it fails.
+    """
+    from roundpen.image import payload
+
+    name = printable(path)
+    return Kernel(name, payload.parse(payload.read(path), name).header)
 
 
 def printable(path: Path) -> str:

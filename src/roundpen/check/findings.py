@@ -128,6 +128,7 @@ def rules() -> tuple[Rule, ...]:
     from roundpen.check.rulebook import (
         cpus,
         live,
+        loader,
         log,
         memory,
         methods,
@@ -136,7 +137,7 @@ def rules() -> tuple[Rule, ...]:
         returning,
     )
 
-    assert all((cpus, live, log, memory, methods, psci, release, returning))
+    assert all((cpus, live, loader, log, memory, methods, psci, release, returning))
     return tuple(_RULES[code] for code in sorted(_RULES))
 
 

@@ -7,6 +7,7 @@ psci.toml: PSCI that was seen to lose CPUs.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -48,6 +49,24 @@ class LossyPsci:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class KnownLoader:
+    """A loader that has fixed addresses (physical)."""
+
+    name: str
+    compatible: tuple[str, ...]
+    """Of the root: any of them."""
+    first: str
+    last: str
+    """The versions that have these addresses, as "2023.01"."""
+    ram: int
+    kernel: int
+    tree: int
+    initrd: int
+    do: str
+    source: str
+
+
 @cache
 def boards() -> tuple[KnownBoard, ...]:
     """The table of boards, in its order."""
@@ -66,6 +85,29 @@ def lossy_psci() -> tuple[LossyPsci, ...]:
         LossyPsci(**row | {"compatible": tuple(row["compatible"]), "node": row.get("node", "")})
         for row in _rows("psci.toml", "psci")
     )
+
+
+@cache
+def loaders() -> tuple[KnownLoader, ...]:
+    """The table of loaders with fixed addresses, in its order."""
+    return tuple(
+        KnownLoader(**row | {"compatible": tuple(row["compatible"])})
+        for row in _rows("loaders.toml", "loader")
+    )
+
+
+def loader_of(board: Board, version: str | None) -> KnownLoader | None:
+    """The first row that fits the board and the loader's version, if that is known.
+
+    `version` is U-Boot's own text: "2025.01+dfsg-1". One that doesn't begin so is not known.
+    """
+    found = re.match(r"20\d\d\.\d\d", version or "")
+    for row in loaders():
+        if not set(row.compatible).isdisjoint(board.compatible) and (
+            found is None or row.first <= found[0] <= row.last
+        ):
+            return row
+    return None
 
 
 def _rows(file: str, name: str) -> list[dict[str, Any]]:

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roundpen.check.board import MPIDR_AFFINITY, Board
-from roundpen.check.files import read_bounded
+from roundpen.check.files import kernel, read_bounded
 from roundpen.check.survey import CPUS_MAX, survey
-from roundpen.check.system import System
+from roundpen.check.system import Kernel, System
 from roundpen.contract.layout import CpuState
 from roundpen.devicetree import Outline
 from roundpen.errors import MachineError, RefusedError, RoundpenError, UserError
@@ -48,6 +48,7 @@ def read(root: Path = Path("/")) -> tuple[Board, System]:
     disabled = _text(root / "proc/sys/kernel/kexec_load_disabled")
     release = _text(root / "proc/sys/kernel/osrelease") or platform.release()
     possible, online = _listed(cpus / "possible"), _listed(cpus / "online")
+    u_boot = (_text(root / "proc/device-tree/chosen/u-boot,version") or "").strip("\0") or None
     system = System(
         live=True,
         entry_level=_entry_level(log),
@@ -67,6 +68,8 @@ def read(root: Path = Path("/")) -> tuple[Board, System]:
         efi=(root / "sys/firmware/efi").is_dir(),
         whole_tree=whole,
         cache_line=_cache_line(cpus),
+        kernel=_kernel(root, release) if u_boot else None,
+        u_boot=u_boot,
         logbook=tuple(_logbook()) if root == Path("/") else (),
     )
     return survey(outline, _boot_id(log)), system
@@ -138,6 +141,16 @@ def _config(root: Path, release: str) -> dict[str, str] | None:
         except RoundpenError:
             continue
     return None
+
+
+def _kernel(root: Path, release: str) -> Kernel | None:
+    """The running kernel's file, where distributions put it."""
+    if "/" in release:
+        return None
+    try:
+        return kernel(root / f"boot/vmlinuz-{release}")
+    except RoundpenError:
+        return None
 
 
 def _lockdown(root: Path) -> str | None:

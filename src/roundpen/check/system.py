@@ -10,6 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from roundpen.image.header import ImageHeader
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """The kernel that a loader is to start: `name` is its file's."""
+
+    name: str
+    header: ImageHeader
+
 
 @dataclass(frozen=True, slots=True)
 class System:
@@ -47,6 +57,9 @@ class System:
     """False when the tree came from /proc/device-tree, which has no reservation block."""
     cache_line: int | None = None
     """Bytes of the longest cache line."""
+    kernel: Kernel | None = None
+    u_boot: str | None = None
+    """The version that U-Boot left in the running system's tree."""
     logbook: tuple[str, ...] = ()
     """What the pen's logbook complains of, a line each."""
 

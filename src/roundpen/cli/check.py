@@ -15,6 +15,7 @@ from roundpen.errors import UserError
 
 if TYPE_CHECKING:
     from roundpen.check import Checked
+    from roundpen.check.system import Kernel
     from roundpen.report.check import Summary
 
 
@@ -37,6 +38,13 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         choices=(1, 2, 3),
         metavar="N",
         help="exception level at which the loader enters the kernel, if you know it",
+    )
+    parser.add_argument(
+        "--kernel",
+        type=Path,
+        metavar="FILE",
+        help="a kernel, plain or wrapped: has the board's loader room for it? With --live the "
+        "default is /boot/vmlinuz-RELEASE, if it can be read",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON (docs/check.schema.json)")
@@ -74,7 +82,7 @@ def _paths(args: argparse.Namespace) -> int:
             paths += folder(path)
         else:
             paths.append(path)
-    system = System(entry_level=args.entry_level)
+    system = System(entry_level=args.entry_level, kernel=_kernel(args.kernel))
     return _show(check_files(paths, system), args, many=many)
 
 
@@ -84,10 +92,19 @@ def _live(args: argparse.Namespace) -> int:
     from roundpen.check import live
     from roundpen.check.run import check_board
 
+    kernel = _kernel(args.kernel)
     board, system = live.read()
     if args.entry_level is not None:
         system = replace(system, entry_level=args.entry_level)
+    if kernel is not None:
+        system = replace(system, kernel=kernel)
     return _show(iter([check_board(board, system)]), args, many=False)
+
+
+def _kernel(path: Path | None) -> Kernel | None:
+    from roundpen.check.files import kernel
+
+    return None if path is None else kernel(path)
 
 
 def _show(results: Iterator[Checked], args: argparse.Namespace, *, many: bool) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roundpen.check.findings import Rule, rules
-from roundpen.check.known import KnownBoard, boards, lossy_psci
+from roundpen.check.known import KnownBoard, boards, loaders, lossy_psci
 from roundpen.check.ways import WAYS
 from roundpen.errors import UserError
 from roundpen.publish import publish
@@ -58,6 +58,15 @@ def _entry(entry: Rule) -> Iterator[str]:
         for row in lossy_psci():
             if row.certain is (entry.code == "RP066"):
                 yield f"| {row.name} | {row.seen} | {row.do} | {row.source} |"
+    if entry.code == "RP089":
+        yield from (
+            "",
+            "| loader | versions | kernel | tree | initrd | source |",
+            "|---|---|---|---|---|---|",
+        )
+        for known in loaders():
+            at = " | ".join(f"{each:#x}" for each in (known.kernel, known.tree, known.initrd))
+            yield f"| {known.name} | {known.first} to {known.last} | {at} | {known.source} |"
 
 
 def routes_table() -> str:
