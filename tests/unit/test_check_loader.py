@@ -24,6 +24,9 @@ FITS = {
 DOES_NOT = {
     "Debian 6.12": (0x2500000, 0, "0x200000 to 0x2700000, over the tree at 0x2600000;"),
     "Debian 6.12, wrapped": (0x2680000, 0x80000, "0x80000 to 0x2700000, over the tree at"),
+    "Debian 6.12.118": (0x2510000, 0, "0x2600000 and the initrd at 0x2700000;"),
+    "Debian 6.12.118, wrapped": (0x2690000, 0x80000, "0x2600000 and the initrd at 0x2700000;"),
+    "64 KiB more": (0x2410000, 0, "over the tree at 0x2600000;"),
     "a page more": (0x2401000, 0, "over the tree at 0x2600000;"),
     "6.1, wrapped by version 1": (0x2800000, 0, "0x2600000 and the initrd at 0x2700000;"),
 }
