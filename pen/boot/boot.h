@@ -174,6 +174,15 @@ volatile struct slot *slot_at(uint64_t reserved, uint32_t number);
 void prepare_region(uint64_t reserved, uint32_t entry_level, uint64_t entered_at);
 void fill_region(uint64_t reserved, const struct board *board);
 
+/* idle.c: what the tree says of idle states. Starts as {.count = 0}. */
+#define IDLE_STATES_MAX 9 /* of a CPU, as Linux counts: CPUIDLE_STATE_MAX - 1, the first is WFI */
+struct idle_states {
+	uint32_t phandles[IDLE_STATES_MAX];
+	bool standby[IDLE_STATES_MAX];
+	uint32_t count;
+};
+void drop_idle_states(void *tree, int cpu, struct idle_states *known);
+
 /* rewrite.c: a copy of the tree that tells the truth. */
 size_t work_size(const void *tree);
 uint32_t copy_tree(const void *tree, const struct places *places);

@@ -130,6 +130,7 @@ static bool is_ours(const void *tree, const struct cpus *cpus)
 
 static uint32_t switch_cpus(void *tree)
 {
+	struct idle_states known = {.count = 0};
 	struct cpus cpus;
 
 	cpus_begin(tree, &cpus);
@@ -137,6 +138,7 @@ static uint32_t switch_cpus(void *tree)
 		if (!is_ours(tree, &cpus))
 			continue;
 		fdt_delprop(tree, cpus.node, "cpu-release-addr");
+		drop_idle_states(tree, cpus.node, &known);
 		if (fdt_setprop_string(tree, cpus.node, "enable-method", "psci"))
 			return REFUSAL_TREE_FULL;
 	}

@@ -103,6 +103,34 @@ def test_a_disabled_psci_node_elsewhere_becomes_the_pens(bench: Bench) -> None:
     assert tree.get("/a-firmware/psci", "compatible") == b"arm,psci-1.0\0arm,psci-0.2\0"
 
 
+IDLE = "/cpus/idle-states"
+STATES = {"standby": 0, "sleep": 0x1_0000}
+
+
+def with_idle_states(tree: Tree) -> None:
+    """CPUs 0 and 1 have both states, CPU 2 only the one that the pen lacks, CPU 3 none."""
+    tree.add_node(IDLE)
+    for number, (name, param) in enumerate(STATES.items()):
+        path = f"{IDLE}/{name}"
+        tree.add_node(path)
+        tree.set_text(path, "compatible", "arm,idle-state")
+        tree.set(path, "phandle", struct.pack(">I", 0x7701 + number))
+        tree.set(path, "arm,psci-suspend-param", struct.pack(">I", param))
+    for cpu, handles in ((0, (0x7702, 0x7701)), (1, (0x7702, 0x7701)), (2, (0x7702,))):
+        tree.set(f"/cpus/cpu@{cpu}", "cpu-idle-states", struct.pack(f">{len(handles)}I", *handles))
+
+
+def test_idle_states_that_the_pen_refuses_are_not_offered(bench: Bench) -> None:
+    """Linux would call CPU_SUSPEND with them each time that a CPU has nothing to do."""
+    outcome = bench.on_pen(VirtSpec(), Tests.CALLS, tree=edited(with_idle_states))
+    outcome.check_all()
+    tree = outcome.tree
+    assert tree.text("/chosen", "roundpen,offer") == "psci"
+    left = [tree.get(f"/cpus/cpu@{cpu}", "cpu-idle-states") for cpu in range(4)]
+    standby = struct.pack(">I", 0x7701)
+    assert left == [standby, standby, None, None]
+
+
 def with_gicv5(tree: Tree) -> None:
     tree.add_node("/a-gic")
     tree.set_text("/a-gic", "compatible", "arm,gic-v5")

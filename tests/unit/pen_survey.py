@@ -28,7 +28,7 @@ from tests.pen.harness import pen_build
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOT = ROOT / "pen" / "boot"
-SOURCES = ("reading", "survey", "look", "room", "facts", "means", "rewrite")
+SOURCES = ("reading", "survey", "look", "room", "facts", "means", "idle", "rewrite")
 LIBFDT = ("fdt", "fdt_ro", "fdt_rw", "fdt_wip")
 REGION = 0x4020_0000
 """Where a rewritten tree says that the pen is; in RAM of no tree in particular."""
