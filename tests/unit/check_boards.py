@@ -181,6 +181,12 @@ def each_cpu(sample: Sample, **properties: Value) -> Sample:
     return sample
 
 
+def with_idle_state(param: int) -> Sample:
+    """A spin-table's board whose CPUs have an idle state, for a PSCI that it lacks."""
+    state = {"compatible": "arm,idle-state", "phandle": 200, "arm,psci-suspend-param": param}
+    return changed(each_cpu(spin(), cpu_idle_states=200), "cpus/idle-states", sleep=state)
+
+
 def with_reserve(sample: Sample, *entries: tuple[int, int]) -> Sample:
     return Sample(sample.nodes, entries, sample.system)
 

@@ -30,6 +30,7 @@ from tests.unit.check_boards import (
     returnable,
     spin,
     u64,
+    with_idle_state,
     with_reserve,
 )
 
@@ -159,6 +160,7 @@ PAIRS: dict[str, tuple[Sample, Sample]] = {
         changed(spin(), "/", compatible=["brcm,bcm2711"]),
         changed(psci(), "/", compatible=["raspberrypi,4-model-b", "brcm,bcm2711"]),
     ),
+    "RP068": (with_idle_state(0), with_idle_state(0x1_0000)),
     "RP080": (
         changed(returnable(), "reserved-memory", **{"other@40200000": APART}),
         changed(returnable(), "reserved-memory", **{"other@40108000": NEIGHBOUR}),

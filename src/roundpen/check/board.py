@@ -232,6 +232,8 @@ class Board:
     """Paths of interrupt controllers with whose driver a kernel has to be booted on CPU 0."""
     registers: Mapping[int, str] = field(default_factory=dict)
     """The release words that are in a device's `reg`, and the path of the device."""
+    refused_states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By a CPU's path: the names of its idle states that the pen takes out of the tree."""
     efi: bool = False
     """Does /chosen name an EFI system table?"""
     pen_offer: str | None = None

@@ -24,6 +24,7 @@ from roundpen.check.board import (
     Trouble,
 )
 from roundpen.check.devices import registers
+from roundpen.check.idle import refused_states
 from roundpen.contract import layout
 from roundpen.devicetree import Node, Outline
 from roundpen.errors import UserError
@@ -88,6 +89,9 @@ def survey(outline: Outline, boot_id: int | None = None) -> Board:
         its=its,
         cpu_0_only=cpu_0_only,
         registers=_registers(root, cpus, memory),
+        refused_states=refused_states(
+            outline, [node for node in (above.children if above else ()) if reading.is_cpu(node)]
+        ),
         efi=chosen is not None and chosen.get("linux,uefi-system-table") is not None,
         pen_offer=chosen.text(layout.CHOSEN_OFFER) if chosen else None,
         pen_refused=chosen.text(layout.CHOSEN_REFUSED) if chosen else None,

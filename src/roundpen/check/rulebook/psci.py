@@ -222,3 +222,30 @@ def loses_cpus(case: Case) -> Iterator[Hit]:
 def may_lose_cpus(case: Case) -> Iterator[Hit]:
     """A board of a kind with such reports, and CPUs that go by PSCI."""
     yield from _fault(case, certain=False)
+
+
+@rule(
+    "RP068",
+    Severity.NOTE,
+    "idle states that the pen takes out of the tree",
+    why="The pen's CPU_SUSPEND knows standby, arm,psci-suspend-param = <0>: it cannot take power "
+    "away. Linux calls with whatever the tree says, without asking, and a CPU with nothing to do "
+    "would spin through refused calls. So the pen leaves such states out of the tree that Linux "
+    "sees, and idle CPUs wait in WFI.",
+    do="Nothing. Without the pen Linux does not use these states either: they want PSCI.",
+    source="Linux 6.1, drivers/cpuidle/cpuidle-psci.c: psci_dt_parse_state_node(); "
+    "pen/boot/idle.c; DEN0022 (PSCI), 5.1.2",
+)
+def refused_states(case: Case) -> Iterator[Hit]:
+    """CPUs of a spin-table, and idle states of which the parameter is not 0, or missing."""
+    board = case.board
+    having = [cpu for cpu in board.usable if cpu.path in board.refused_states]
+    if board.spinning and having:
+        states = board.refused_states[having[0].path]
+        yield Hit(
+            having[0].path,
+            "cpu-idle-states",
+            f"{', '.join(states)} on {of(having, board.usable)}",
+            "states with arm,psci-suspend-param = <0>, or none",
+            "nothing: the pen takes them out",
+        )
