@@ -269,6 +269,7 @@ class Loads:
     initrd: Path | None = None
     more: tuple[tuple[Path, int], ...] = ()
     """Further files, each with its address."""
+    tree_address: int = TREE_ADDRESS
 
 
 def argv(spec: VirtSpec, loads: Loads) -> list[str]:
@@ -276,7 +277,7 @@ def argv(spec: VirtSpec, loads: Loads) -> list[str]:
     placed = [
         (loads.firmware, params.VENDOR_BASE),
         (loads.block, params.VENDOR_PARAMS),
-        (loads.tree, TREE_ADDRESS),
+        (loads.tree, loads.tree_address),
         (loads.image, loads.entry),
         *([(loads.initrd, INITRD_ADDRESS)] if loads.initrd else []),
         *loads.more,
