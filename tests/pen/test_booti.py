@@ -2,7 +2,7 @@
 """Started as U-Boot's booti starts an Image, with a Raspberry Pi's addresses, plain and wrapped.
 
 The test kernel claims the image_size of Debian's kernels, so booti does with it what it does with
-them. Debian's own U-Boot does the same in tests/boot/test_uboot.py and tests/long/test_uboot.py.
+them. What booti does is roundpen.lab.booti's account of it.
 """
 
 from __future__ import annotations
