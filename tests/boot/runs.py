@@ -17,6 +17,7 @@ from roundpen.lab.guest.root import Member
 from roundpen.lab.machines import Thread, machine
 from roundpen.lab.scenario import Scenario, expected
 from roundpen.lab.session import Job, Result
+from roundpen.lab.uboot import UBoot
 
 TIMEOUT = 600.0
 """Wall seconds for one run: some ten times what it takes on two idle cores."""
@@ -38,6 +39,7 @@ def run(
     thread: Thread = "single",
     faults: tuple[Faulty, ...] = (),
     files: Mapping[str, Member] | None = None,
+    loader: UBoot | None = None,
 ) -> Result:
     """Do a run; fails the test with all that is wrong when it does not pass.
 
@@ -66,6 +68,7 @@ def run(
         timeout=TIMEOUT if chosen.package else TRIMMED_TIMEOUT,
         faults=faults,
         files=files or {},
+        loader=loader,
     )
     result = session.perform(job)
     problems = result.verdict.all_problems()

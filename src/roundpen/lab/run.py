@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from roundpen.errors import RefusedError, reason_of
 from roundpen.lab.console import COMPLAINT, FATAL, Lines
@@ -24,6 +25,8 @@ TRANSCRIPT_MAX = 16 << 20
 _FATAL_GRACE = 3.0
 """Seconds to go on reading after a fatal line: what follows says why."""
 _POLL = 0.5
+_PROMPT_WITHIN = 4096
+"""Bytes of the console's last output in which a prompt is looked for."""
 _PR_SET_PDEATHSIG = 1
 """linux/prctl.h."""
 
@@ -61,6 +64,13 @@ Observer = Callable[[str, float], bool]
 """Gets each line and the seconds since the start; True ends the run."""
 
 
+class Answer(NamedTuple):
+    """A prompt to wait for, and what is typed then."""
+
+    prompt: bytes
+    words: bytes
+
+
 def run(
     command: Sequence[str],
     observe: Observer,
@@ -68,10 +78,12 @@ def run(
     timeout: float,
     folder: Path,
     announced: Sequence[str] = (),
+    answers: Sequence[Answer] = (),
 ) -> Transcript:
     """Start `command` and read its standard output until something ends it.
 
     Lines that contain one of the words `announced` are neither fatal nor complaints.
+    `answers`: what is typed, one after the other.
     Raises MachineError when it can't be started.
     """
     diagnostics = folder / "qemu.stderr"
@@ -79,7 +91,7 @@ def run(
         with diagnostics.open("wb") as errors:
             process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if answers else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 preexec_fn=_never_alone(),
@@ -87,7 +99,7 @@ def run(
     except OSError as error:
         raise RefusedError(f"{command[0]}: cannot be started: {reason_of(error)}") from error
     try:
-        transcript = _read(process, observe, timeout, announced)
+        transcript = _read(process, observe, timeout, announced, _Typist(process, answers))
     finally:
         _end(process)
     transcript.status = process.returncode if transcript.stopped is Stopped.EXITED else None
@@ -104,8 +116,9 @@ def _never_alone() -> Callable[[], object]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.stdout:
-        process.stdout.close()
+    for end in (process.stdin, process.stdout):
+        if end:
+            end.close()
     if process.poll() is None:
         process.kill()
     process.wait()
@@ -117,8 +130,35 @@ def _settle(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=5)
 
 
+class _Typist:
+    """Waits for one prompt after the other, and types. A prompt ends no line."""
+
+    def __init__(self, process: subprocess.Popen[bytes], answers: Sequence[Answer]) -> None:
+        self._keyboard = process.stdin
+        self._answers = list(answers)
+        self._seen = b""
+
+    def reads(self, data: bytes) -> None:
+        """What the console printed next."""
+        if not self._answers or self._keyboard is None:
+            return
+        prompt, words = self._answers[0]
+        self._seen = (self._seen + data)[-_PROMPT_WITHIN:]
+        if prompt in self._seen:
+            self._seen = b""
+            del self._answers[0]
+            # Less than a pipe holds: it can't block. Who is gone reads nothing.
+            with contextlib.suppress(BrokenPipeError):
+                self._keyboard.write(words)
+                self._keyboard.flush()
+
+
 def _read(
-    process: subprocess.Popen[bytes], observe: Observer, timeout: float, announced: Sequence[str]
+    process: subprocess.Popen[bytes],
+    observe: Observer,
+    timeout: float,
+    announced: Sequence[str],
+    typist: _Typist,
 ) -> Transcript:
     assert process.stdout is not None
     transcript, lines = Transcript(), Lines()
@@ -136,6 +176,7 @@ def _read(
                 continue
             data = os.read(process.stdout.fileno(), 1 << 16)
             size += len(data)
+            typist.reads(data)
             transcript.seconds = time.monotonic() - began
             whole = list(lines.feed(data)) if data else [lines.rest()]
             # Not a line more: how much of what follows is here already depends on the host.

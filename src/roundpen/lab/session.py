@@ -27,6 +27,7 @@ from roundpen.lab.roundtrip import Verdict, judge, split_at_reboot
 from roundpen.lab.run import Stopped, Transcript
 from roundpen.lab.scenario import Ending, Scenario
 from roundpen.lab.steps import steps
+from roundpen.lab.uboot import UBoot
 
 DEFAULT_KERNEL = "debian-6.1"
 CRASH_ROOM = "crashkernel=256M"
@@ -48,7 +49,8 @@ class Job:
     """One run to do. `wrap` None: the plain kernel. `kexec_wrapped`: kexec to the wrapped one.
 
     `faults`: what is wrong with a firmware that takes CPUs back. `files`: more for the root of
-    the first kernel's guest; a kexec does not take them along.
+    the first kernel's guest; a kexec does not take them along. `loader`: what starts the kernel,
+    where it is not QEMU.
     """
 
     machine: Machine
@@ -60,6 +62,7 @@ class Job:
     command_line: str = ""
     faults: tuple[Faulty, ...] = ()
     files: Mapping[str, Member] = field(default_factory=dict)
+    loader: UBoot | None = None
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,17 @@ def perform(job: Job, transcript: Path | None = None) -> Result:
     nonce = secrets.token_hex(16)
     with scratch.folder("lab") as folder:
         watcher = _Watcher(job.scenario, nonce)
-        command = _command(job, nonce, folder)
+        guest = _guest(job, nonce, folder)
+        command = _command(job, guest, folder)
         _log.info("%s: starting, kernel %s%s", job.machine.name, job.kernel.name, _how(job))
         words = spoken(job.scenario, job.machine.cpus)
         console = run.run(
-            command, watcher, timeout=job.timeout, folder=folder, announced=words.lines
+            command,
+            watcher,
+            timeout=job.timeout,
+            folder=folder,
+            announced=words.lines,
+            answers=job.loader.answers(guest) if job.loader else (),
         )
     verdict = judge(watcher.events, job.scenario, job.machine.cpus, nonce)
     problems = (*_console_problems(job, console, watcher, words), *verdict.problems)
@@ -210,8 +219,8 @@ def _keep(job: Job, console: Transcript, wanted: Path | None, *, needed: bool) -
     return path
 
 
-def _command(job: Job, nonce: str, folder: Path) -> list[str]:
-    """Prepare the files of the run in `folder` and give the whole command line."""
+def _guest(job: Job, nonce: str, folder: Path) -> qemu.Guest:
+    """Prepare the files of the run in `folder`."""
     plain, first = folder / "Image", folder / "Image.first"
     loaded = payload.load(job.kernel.image)
     if loaded.header.page_size not in (None, 4096) and not job.machine.large_pages:
@@ -227,7 +236,11 @@ def _command(job: Job, nonce: str, folder: Path) -> list[str]:
         first = plain
     initrd = folder / "initrd.cpio"
     initrd.write_bytes(guest_root(job, nonce, first if job.kexec_wrapped else plain))
-    guest = qemu.Guest(first, initrd, command_line(job), _tree(job))
+    return qemu.Guest(first, initrd, command_line(job), _tree(job))
+
+
+def _command(job: Job, guest: qemu.Guest, folder: Path) -> list[str]:
+    """The whole command line."""
     emulator = emulators.find(job.machine)
     return [*emulator.command, *_arguments(job, guest, folder, emulator)]
 
@@ -272,6 +285,8 @@ def _tree(job: Job) -> Path | None:
 
 def _arguments(job: Job, guest: qemu.Guest, folder: Path, emulator: qemu.Emulator) -> list[str]:
     machine = job.machine
+    if job.loader:
+        return [*job.loader.arguments(machine, guest), *qemu.common_arguments(machine)]
     if machine.family is not Family.VENDOR:
         return [*qemu.direct_arguments(machine, guest), *qemu.common_arguments(machine)]
     spec = vendor.spec_of(machine, job.faults)
