@@ -114,7 +114,8 @@ def test_a_partition_of_an_earlier_reboot_does_not_outlive_the_reset(bench: Benc
     preset = 0x1004
 
     def left(image: bytes) -> bytes:
-        return image[:PM_RSTS] + preset.to_bytes(4, "little") + image[PM_RSTS + 4 :]
+        at = PM_RSTS - layout.WRAPPED_TEXT_OFFSET
+        return image[:at] + preset.to_bytes(4, "little") + image[at + 4 :]
 
     outcome = bench.on_pen(VirtSpec(), Tests.RESET | Tests.FRONT, tree=with_watchdog, image=left)
     front = (outcome.workdir / "front.bin").read_bytes()
