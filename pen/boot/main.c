@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The flow of boot/: read, decide, and only then touch. Until gather() nothing
- * outside our own memory has been written, so every refusal leaves the machine
- * as the loader handed it over.
+ * The flow of boot/: read, decide, and only then touch. Until gather() nothing has
+ * been written but our own memory and, for the copy of the tree, memory that the
+ * tree leaves free; so every refusal leaves the machine as the loader handed it over.
  */
 #include "boot.h"
 #include <libfdt.h>
