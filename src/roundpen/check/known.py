@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is known of boards beyond their trees: two tables, kept as data beside this file.
+"""What is known of boards beyond their trees: three tables, kept as data beside this file.
 
 boards.toml: boards with a spin-table, for docs/routes.md and for what a tree can't say.
 psci.toml: PSCI that was seen to lose CPUs.
+loaders.toml: loaders with fixed addresses for kernel, tree and initrd.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ in memory already. The kernel is copied to where it is loaded by default, and st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from roundpen.check.known import KnownLoader, loaders
 from roundpen.errors import MachineError
 from roundpen.lab.machines import Machine
 from roundpen.lab.qemu import Guest, accelerator
@@ -18,25 +19,27 @@ from roundpen.lab.run import Answer
 from roundpen.packages.apt import fetch
 from roundpen.packages.unpack import unpack
 
-KERNEL_ADDR_R = 0x80000
-"""U-Boot's defaults for the Pi, physical: include/configs/rpi.h (2023.01), board/raspberrypi/rpi/
-rpi.env (2025.01). Roomier since v2025.07 (commit 5f9cff14beb)."""
-FDT_ADDR_R = 0x260_0000
-RAMDISK_ADDR_R = 0x270_0000
 _WAITING_ROOM = 0x1000_0000
 """Where the kernel's file lies before it is copied; above U-Boot's early stack (128 MiB)."""
+
+
+def _defaults() -> KnownLoader:
+    """The row of the board that `raspi3b` is."""
+    return next(row for row in loaders() if "brcm,bcm2837" in row.compatible)
 
 
 @dataclass(frozen=True)
 class UBoot:
     """Debian's U-Boot for 64-bit Raspberry Pis, of a suite, and where the tree is put.
 
-    `tree`, `initrd`: physical addresses, U-Boot's defaults if not given.
+    `kernel`, `tree`, `initrd`: physical addresses, U-Boot's defaults (check/loaders.toml) if not
+    given.
     """
 
     suite: str
-    tree: int = FDT_ADDR_R
-    initrd: int = RAMDISK_ADDR_R
+    kernel: int = field(default_factory=lambda: _defaults().kernel)
+    tree: int = field(default_factory=lambda: _defaults().tree)
+    initrd: int = field(default_factory=lambda: _defaults().initrd)
 
     def binary(self) -> Path:
         """The file that firmware loads. Raises MachineError when it can't be had."""
@@ -65,9 +68,9 @@ class UBoot:
         """What somebody would type: copy the kernel, set its command line, start it."""
         kernel, initrd = guest.image.stat().st_size, guest.initrd.stat().st_size
         commands = (
-            f"cp.b {_WAITING_ROOM:#x} {KERNEL_ADDR_R:#x} {kernel:x}",
+            f"cp.b {_WAITING_ROOM:#x} {self.kernel:#x} {kernel:x}",
             f"setenv bootargs '{guest.command_line}'",
-            f"booti {KERNEL_ADDR_R:#x} {self.initrd:#x}:{initrd:x} {self.tree:#x}",
+            f"booti {self.kernel:#x} {self.initrd:#x}:{initrd:x} {self.tree:#x}",
         )
         typed = (Answer(b"U-Boot> ", f"{command}\n".encode()) for command in commands)
         return (Answer(b"stop autoboot", b"\n"), *typed)
