@@ -42,6 +42,14 @@ STEPS = {
     "psci": ("has claimed", "ALREADY_ON or ON_PENDING", "OFF_PENDING", "overwrites kernel 1"),
     "lock": ("the fast way", "the slow way", "passes the turn on", "reads y: itself"),
     "gather": ("gives up", "has come after all", "stays out: FAILED", "is there"),
+    "late": (
+        "before it takes over",
+        "adopts the pen",
+        "rmmod",
+        "asked again",
+        "a segment over the pen",
+    ),
+    "late-psci": ("is turned on by PSCI", "adopts the pen", "time-out"),
 }
 
 

@@ -15,6 +15,7 @@ CURVES: dict[str, tuple[int, ...]] = {
     "psci": (2, 3),
     "lock": (2, 3),
     "gather": (1, 2, 3),
+    "late": (1, 2),
 }
 """Setting -> numbers of CPUs, besides the one that asks in `return` and `gather`.
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from roundpen.errors import UserError
 
-NAMES = ("return", "psci", "lock", "gather")
+NAMES = ("return", "psci", "lock", "gather", "late")
 """The models, in the order in which they are searched and listed."""
 WAITS = "waits"
 """The name of the property that is violated when nothing can happen and somebody still waits."""
