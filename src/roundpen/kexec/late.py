@@ -41,7 +41,7 @@ class Pen(StrEnum):
 
 
 class State(StrEnum):
-    """How a CPU stands, from this kernel's side (docs/contract.md, "The release word")."""
+    """How a CPU stands, from this kernel's side (docs/contract.md)."""
 
     IN_KERNEL = "in the kernel"
     RETURNING = "returning"
