@@ -16,15 +16,15 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from roundpen.check import sysfs
 from roundpen.check.board import MPIDR_AFFINITY, Board
 from roundpen.check.files import kernel, read_bounded
-from roundpen.check.survey import CPUS_MAX, survey
+from roundpen.check.survey import survey
 from roundpen.check.system import Kernel, System
 from roundpen.contract.layout import CpuState
 from roundpen.devicetree import Outline
 from roundpen.errors import MachineError, RefusedError, RoundpenError, UserError
 
-_SMALL = 1 << 16
 _CONFIG_MAX = 4 << 20
 _LOG_MAX = 8 << 20
 _SECONDS = 30
@@ -44,24 +44,24 @@ def read(root: Path = Path("/")) -> tuple[Board, System]:
     outline, whole = _tree(root)
     log = tuple(line for line in _log(root) if _OF_INTEREST.search(line))
     cpus = root / "sys/devices/system/cpu"
-    loaded = _text(root / "sys/kernel/kexec_loaded")
-    disabled = _text(root / "proc/sys/kernel/kexec_load_disabled")
-    release = _text(root / "proc/sys/kernel/osrelease") or platform.release()
-    possible, online = _listed(cpus / "possible"), _listed(cpus / "online")
-    u_boot = (_text(root / "proc/device-tree/chosen/u-boot,version") or "").strip("\0") or None
+    loaded = sysfs.text(root / "sys/kernel/kexec_loaded")
+    disabled = sysfs.text(root / "proc/sys/kernel/kexec_load_disabled")
+    release = sysfs.text(root / "proc/sys/kernel/osrelease") or platform.release()
+    possible, online = sysfs.listed(cpus / "possible"), sysfs.listed(cpus / "online")
+    u_boot = (sysfs.text(root / "proc/device-tree/chosen/u-boot,version") or "").strip("\0") or None
     system = System(
         live=True,
         entry_level=_entry_level(log),
         release=release,
         config=_config(root, release),
-        command_line=_text(root / "proc/cmdline"),
+        command_line=sysfs.text(root / "proc/cmdline"),
         lockdown=_lockdown(root),
         kexec_loaded=None if loaded is None else loaded == "1",
         kexec_disabled=None if disabled is None else disabled == "1",
         possible=_count(possible),
         online=_count(online),
         offline=tuple(sorted(set(possible or ()) - set(online))) if online else (),
-        reboot_cpu=_number(root / "sys/kernel/reboot/cpu"),
+        reboot_cpu=sysfs.number(root / "sys/kernel/reboot/cpu"),
         cannot_offline=tuple(_without_switch(cpus)),
         log=log,
         watchdogs=tuple(_armed(root / "sys/class/watchdog")),
@@ -73,13 +73,6 @@ def read(root: Path = Path("/")) -> tuple[Board, System]:
         logbook=tuple(_logbook()) if root == Path("/") else (),
     )
     return survey(outline, _boot_id(log)), system
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return read_bounded(path, _SMALL).decode("utf-8", "replace").strip()
-    except RoundpenError:
-        return None
 
 
 # --- the tree ------------------------------------------------------------------------------
@@ -155,7 +148,7 @@ def _kernel(root: Path, release: str) -> Kernel | None:
 
 def _lockdown(root: Path) -> str | None:
     """The word in brackets of "none [integrity] confidentiality"."""
-    text = _text(root / "sys/kernel/security/lockdown")
+    text = sysfs.text(root / "sys/kernel/security/lockdown")
     chosen = re.search(r"\[(\w+)\]", text or "")
     return chosen[1] if chosen else None
 
@@ -211,40 +204,13 @@ def _entry_level(log: tuple[str, ...]) -> int | None:
 # --- CPUs and devices ----------------------------------------------------------------------
 
 
-def _listed(path: Path) -> tuple[int, ...] | None:
-    """The numbers in a list such as "0-3,5"; None when it is none, or names more than there are."""
-    text = _text(path)
-    if not text:
-        return None
-    numbers: list[int] = []
-    for piece in text.split(","):
-        first, _, last = piece.partition("-")
-        if not first.isdecimal() or (last and not last.isdecimal()):
-            return None
-        if int(last or first) > CPUS_MAX:
-            return None
-        numbers += range(int(first), int(last or first) + 1)
-    return tuple(numbers)
-
-
 def _count(numbers: tuple[int, ...] | None) -> int | None:
     return None if numbers is None else len(numbers)
 
 
-def _number(path: Path) -> int | None:
-    text = _text(path)
-    return int(text) if text and text.isdecimal() and len(text) < 10 else None
-
-
-def _numbered(cpus: Path) -> list[tuple[int, Path]]:
-    return sorted(
-        (int(path.name[3:]), path) for path in cpus.glob("cpu*") if path.name[3:].isdecimal()
-    )
-
-
 def _without_switch(cpus: Path) -> Iterator[int]:
     """CPU 0 often has none on purpose."""
-    for number, path in _numbered(cpus):
+    for number, path in sysfs.numbered(cpus, "cpu"):
         if number and not (path / "online").exists():
             yield number
 
@@ -254,14 +220,14 @@ def _cache_line(cpus: Path) -> int | None:
     sizes = [
         int(text)
         for path in cpus.glob("cpu*/cache/index*/coherency_line_size")
-        if (text := _text(path)) and text.isdecimal() and 0 < int(text) <= _SMALL
+        if (text := sysfs.text(path)) and text.isdecimal() and 0 < int(text) <= sysfs.SMALL
     ]
     return max(sizes, default=None)
 
 
 def _armed(folder: Path) -> Iterator[str]:
     for path in sorted(folder.glob("watchdog*")):
-        if _text(path / "state") == "active":
+        if sysfs.text(path / "state") == "active":
             yield path.name
 
 
