@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Files of a system below a root folder, by the names that the system has for them.
+
+Links are followed as that system would follow them: an absolute one starts at the root folder
+again, none leads out of it.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from pathlib import Path
+
+from roundpen.errors import UserError, reason_of
+
+_LINKS_MAX = 40
+_TEXT_MAX = 1 << 20
+
+
+class Root:
+    """A system's files; `/` for the running one."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder`: what is `/` there."""
+        self.folder = folder
+
+    def path(self, place: str) -> Path:
+        """The file to open for the absolute `place`; links followed, whether it exists or not."""
+        done: list[str] = []
+        left = _parts(place)
+        links = 0
+        while left:
+            name = left.pop(0)
+            if name == "..":
+                done[-1:] = []
+                continue
+            here = self.folder.joinpath(*done, name)
+            target = _link(here)
+            if target is None:
+                done.append(name)
+                continue
+            links += 1
+            if links > _LINKS_MAX:
+                raise UserError(f"{place}: too many links", remedy="mend the circle of links")
+            if target.startswith("/"):
+                done = []
+            left = _parts(target) + left
+        return self.folder.joinpath(*done)
+
+    def is_file(self, place: str) -> bool:
+        """Whether a regular file is there."""
+        return self.path(place).is_file()
+
+    def is_folder(self, place: str) -> bool:
+        """Whether a folder is there."""
+        return self.path(place).is_dir()
+
+    def names(self, place: str) -> tuple[str, ...]:
+        """The names in a folder, sorted; none when it is not there.
+
+        Raises UserError when it can't be read.
+        """
+        try:
+            return tuple(sorted(found.name for found in self.path(place).iterdir()))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as error:
+            raise _unreadable(place, error) from error
+
+    def text(self, place: str) -> str | None:
+        """The text of a file; None when it is not there.
+
+        Raises UserError when it can't be read or is no text.
+        """
+        data = self.data(place)
+        if data is None:
+            return None
+        if b"\0" in data:
+            raise UserError(f"{place}: is no text", remedy="mend it, or give KERNEL")
+        return data.decode("utf-8", "backslashreplace")
+
+    def data(self, place: str, limit: int = _TEXT_MAX) -> bytes | None:
+        """The bytes of a file of at most `limit`; None when it is not there."""
+        try:
+            # A FIFO without a writer would keep the open waiting.
+            descriptor = os.open(self.path(place), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _unreadable(place, error) from error
+        with os.fdopen(descriptor, "rb") as file:
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise UserError(f"{place}: no regular file", remedy="give KERNEL")
+                data = file.read(limit + 1)
+            except OSError as error:
+                raise _unreadable(place, error) from error
+        if len(data) > limit:
+            raise UserError(f"{place}: larger than {limit} bytes", remedy="give KERNEL")
+        return data
+
+
+def _parts(place: str) -> list[str]:
+    return [part for part in place.split("/") if part not in ("", ".")]
+
+
+def _link(path: Path) -> str | None:
+    try:
+        return str(path.readlink())
+    except (OSError, ValueError):
+        return None
+
+
+def _unreadable(place: str, error: OSError) -> UserError:
+    remedy = "run as root" if isinstance(error, PermissionError) else "give KERNEL"
+    return UserError(f"{place}: can't be read: {reason_of(error)}", remedy=remedy)
+
+
+def join(folder: str, name: str) -> str:
+    """`name` in `folder`; a `/` at its front does not lead out."""
+    return posixpath.normpath(posixpath.join(folder, name.lstrip("/")))
