@@ -7,6 +7,7 @@ import pytest
 
 from roundpen.errors import MachineError
 from roundpen.packages import sources
+from roundpen.packages.apt import sources_list
 from roundpen.packages.sources import Mirrors, Source, choose, parse_deb822, parse_one_line
 
 DEB822 = """\
@@ -99,3 +100,16 @@ def test_no_mirror_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setattr(sources, "DEBOOTSTRAP", tmp_path / "none")
     with pytest.raises(MachineError, match=r"no Debian mirror known.*ROUNDPEN_DEBIAN_MIRROR"):
         sources.find()
+
+
+def test_backports_come_with_the_suite_that_they_are_for() -> None:
+    def asked(suite: str, mirrors: Mirrors) -> list[str]:
+        return [line.partition("] ")[2] for line in sources_list(mirrors, suite)]
+
+    both = Mirrors("http://a/debian", "http://a/debian-security")
+    plain = ["http://a/debian trixie main", "http://a/debian-security trixie-security main"]
+    assert asked("trixie", both) == plain
+    assert asked("trixie-backports", both) == [
+        plain[0], "http://a/debian trixie-backports main", plain[1]
+    ]  # fmt: skip
+    assert asked("trixie", Mirrors("http://a/debian")) == plain[:1]

@@ -203,19 +203,33 @@ Acquire::Retries "3";
 {proxies}"""
 
 
+BACKPORTS = "-backports"
+
+
+def sources_list(mirrors: sources.Mirrors, suite: str) -> list[str]:
+    """The lines of sources.list for `suite`. Pure.
+
+    Backports are no system by themselves: with them come the suite that they are for and its
+    security updates. As Debian means it, apt takes nothing from them that is not asked for:
+    by `NAME/SUITE`, or by a name that nobody else has.
+    """
+    base = suite.removesuffix(BACKPORTS)
+    found = [f"{mirrors.main} {name} main" for name in dict.fromkeys((base, suite))]
+    if mirrors.security:
+        found.append(f"{mirrors.security} {base}-security main")
+    return [f"deb [signed-by={KEYRING}] {line}" for line in found]
+
+
 def _configure(folder: Path, suite: str, architecture: str) -> Path:
     if not KEYRING.is_file():
         raise RefusedError(
             f"{KEYRING}: not there, so nothing from Debian can be checked",
             remedy="install the package debian-archive-keyring",
         )
-    mirrors = sources.find()
-    lines = [f"deb [signed-by={KEYRING}] {mirrors.main} {suite} main"]
-    if mirrors.security:
-        lines.append(f"deb [signed-by={KEYRING}] {mirrors.security} {suite}-security main")
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "status").touch()
+    lines = sources_list(sources.find(), suite)
     (folder / "sources.list").write_text("\n".join(lines) + "\n", encoding="utf-8")
     config = folder / "apt.conf"
     config.write_text(configuration(folder, architecture, _host_proxies()), encoding="utf-8")
