@@ -9,7 +9,8 @@
 enum roundpen_state {
 	ROUNDPEN_IN_KERNEL,	/* released, or never taken into the pen */
 	ROUNDPEN_RETURNING,	/* on its way out: its word is 1 */
-	ROUNDPEN_PARKED,	/* its receipt has been seen */
+	ROUNDPEN_PARKED,	/* its receipt has been seen, or it never left the pen */
+	ROUNDPEN_RELEASED,	/* its word is written, it has not been seen in the kernel yet */
 	ROUNDPEN_LOST,		/* no receipt in time: kexec is refused from now on */
 };
 
@@ -27,9 +28,54 @@ struct roundpen_pen {
 	bool ours;		/* compatible "roundpen,pen-v1": there is a logbook */
 	unsigned int count;	/* possible CPUs */
 	struct roundpen_cpu *cpus;	/* by logical number */
+	void __iomem *region;	/* all of it, where the pen is ours; else NULL */
 };
 
 extern struct roundpen_pen roundpen_pen;
+
+/* main.c: the line that every refusal of insmod has. */
+#define roundpen_refused(format, ...) pr_err("refused: " format "\n", ##__VA_ARGS__)
+
+/* cpus.c: the array above, MPIDRs filled in. */
+int roundpen_cpus_find(void);
+void roundpen_cpus_forget(void);
+
+/* hook.c: what the kernel would have used; before anything is armed. 0, or an errno after a line. */
+int roundpen_hook_find(void);
+int roundpen_hook_arm(void);
+void roundpen_hook_disarm(void);
+int roundpen_boot_original(unsigned int cpu);
+const char *roundpen_way(void);			/* "spin-table" or "psci": sysfs */
+
+/* adopt.c: -ENOENT when the running tree names no pen; another errno after a line. */
+int roundpen_adopt(void);
+void roundpen_adopted_forget(void);
+/* region.c: after roundpen_entry_find(), with every CPU in the kernel. */
+int roundpen_make(void);
+void roundpen_made_forget(void);
+
+/* entry.c: where a released CPU has to go in this kernel; W5 wants it in the boot CPU's word. */
+int roundpen_entry_find(void);
+u64 roundpen_entry(void);			/* physical address */
+
+/* release.c: pen -> kernel. */
+int roundpen_release(unsigned int cpu);
+void roundpen_arrived(void);
+/* return.c: kernel -> pen. */
+bool roundpen_can_disable(unsigned int cpu);
+int roundpen_disable(unsigned int cpu);
+void roundpen_die(unsigned int cpu);
+int roundpen_kill(unsigned int cpu);
+bool roundpen_any_lost(void);
+
+/* online.c: /sys/devices/system/cpu/cpuN/online, which the kernel left out. */
+int roundpen_online_all(void);			/* those that wait in the kernel's holding pen */
+int roundpen_online_files_add(void);
+void roundpen_online_files_remove(void);
+
+/* sysfs.c: /sys/kernel/roundpen. */
+int roundpen_sysfs_add(void);
+void roundpen_sysfs_remove(void);
 
 /* level.c: 0, or an errno after a line that says why. Once, on any CPU, before anything is made. */
 int roundpen_level_find(void);
@@ -53,5 +99,6 @@ const char *roundpen_tree_check(const void *tree, size_t size, const struct roun
 /* guard_*.c: each arms what it needs and undoes it; the last load decides about the pin. */
 int roundpen_guards_arm(void);
 void roundpen_guards_disarm(void);
+bool roundpen_loaded(void);			/* an image is loaded, the module is pinned: sysfs */
 
 #endif

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Build pen.bin: `python pen/build.py [--out FILE]`.
+"""Build pen.bin: `python pen/build.py [--out FILE]`; `--module DIR`: what module/ is built from.
 
 Used by the wheel's build hook and by the Makefile. Needs Python's standard library, make, an
 aarch64 compiler, and once the network, for the sources of libfdt; $ROUNDPEN_LIBFDT names a
@@ -110,6 +110,25 @@ def build() -> Path:
     return cache.entry("pen", _key(), _make)
 
 
+def fill_module(out: Path) -> None:
+    """Put what the Linux module is built from into the folder `out`: module/made.
+
+    The resident part, the contract's header and libfdt's sources with their licence, so that
+    the module builds with make and a compiler alone. Raises MachineError when it can't.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    made = build()
+    for source in (made / "resident.bin", made / "contract.h", *sorted(libfdt().glob("*.[ch]"))):
+        _renew(out / source.name, source.read_bytes())
+    _renew(out / "LICENSE.libfdt", (PEN.parent / "LICENSE.libfdt").read_bytes())
+
+
+def _renew(path: Path, content: bytes) -> None:
+    # make goes by dates: what has not changed is left alone.
+    if not path.is_file() or path.read_bytes() != content:
+        publish(path, content)
+
+
 def _make(folder: Path) -> None:
     compile_pen(folder)
 
@@ -165,15 +184,17 @@ def _run(*argv: str) -> str:
 
 
 def main() -> int:
-    """Build pen.bin to where --out says; 3 and one line when that fails."""
+    """Build pen.bin to where --out says, or the module's folder; 3 and one line when that fails."""
     parser = argparse.ArgumentParser(description="Build the pen.")
     parser.add_argument("--out", type=Path, default=PACKAGED, help="default: the package's data")
-    out: Path = parser.parse_args().out
+    parser.add_argument("--module", type=Path, metavar="DIR", help="fill module/made instead")
+    arguments = parser.parse_args()
     try:
-        binary = (build() / "pen.bin").read_bytes()
-        if not out.is_file() or out.read_bytes() != binary:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            publish(out, binary)
+        if arguments.module:
+            fill_module(arguments.module)
+            return 0
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        _renew(arguments.out, (build() / "pen.bin").read_bytes())
     except RoundpenError as error:
         sys.stderr.write(f"roundpen: error: {error}\n")
         return 3

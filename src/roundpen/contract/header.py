@@ -86,7 +86,8 @@ def render() -> str:
     lines += _offsets("LOG", layout.LOGBOOK)
     lines += _offsets("SLOT", layout.SLOT)
     lines += _offsets("DESCRIPTOR", layout.DESCRIPTOR[2:])
-    lines += ["", "#ifndef __ASSEMBLER__", "#include <stdint.h>", ""]
+    lines += ["", "#ifndef __ASSEMBLER__", "#ifdef __KERNEL__", "#include <linux/types.h>"]
+    lines += ["#else", "#include <stdint.h>", "#endif", ""]
     lines += ["struct poke {", "\tuint64_t address;", "\tuint32_t keep;", "\tuint32_t set;", "};"]
     lines += _struct("descriptor", layout.DESCRIPTOR, layout.DESCRIPTOR_SIZE)
     lines += _struct("logbook", layout.LOGBOOK, layout.LOGBOOK_SIZE)

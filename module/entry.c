@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where a CPU that leaves the pen has to go: to this kernel's holding pen, as on the way that all
+ * CPUs came at boot. The stock kernel has written its address into their release words
+ * (smp_spin_table.c, smp_spin_table_cpu_prepare()), and nothing takes it away there.
+ */
+#define pr_fmt(fmt) "roundpen: " fmt
+
+#include <linux/cpumask.h>
+#include <linux/io.h>
+#include <linux/kprobes.h>
+#include <linux/mm.h>
+#include <linux/of.h>
+#include <linux/pfn.h>
+#include <asm/memory.h>
+#include "roundpen.h"
+#include "word.h"
+
+static u64 entry __ro_after_init;
+
+u64 roundpen_entry(void)
+{
+	return entry;
+}
+
+/*
+ * Whosoever's word it is. Where the kernel has it in its linear map, the kernel wrote it through
+ * that map, and a line of it may hold what is not ours: read it plainly.
+ */
+static int __init read_word(u64 address, u64 *value)
+{
+	void __iomem *word;
+
+	if (pfn_is_map_memory(PHYS_PFN(address))) {
+		*value = READ_ONCE(*(u64 *)phys_to_virt(address));
+		return 0;
+	}
+	word = ioremap(address, sizeof(u64));
+	if (!word)
+		return -ENOMEM;
+	*value = word_read(word);
+	iounmap(word);
+	return 0;
+}
+
+/*
+ * The address of a function that isn't exported. A probe on code of the identity map is refused,
+ * as it should be; the address stands in it nevertheless. So this is a second opinion only.
+ */
+static u64 __init ask_symbol(const char *name)
+{
+	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
+
+	if (!register_kprobe(&probe))
+		unregister_kprobe(&probe);
+	return probe.addr ? __pa_symbol(probe.addr) : 0;
+}
+
+/* What the words of the secondaries agree on; 0: nothing in them. */
+static int __init ask_words(u64 *agreed)
+{
+	struct device_node *node;
+	u64 address, value;
+	unsigned int cpu;
+	int error;
+
+	*agreed = 0;
+	for_each_present_cpu(cpu) {
+		/* Nobody has written this kernel's entry into the boot CPU's word. */
+		if (!cpu)
+			continue;
+		node = of_get_cpu_node(cpu, NULL);
+		error = of_property_read_u64(node, "cpu-release-addr", &address);
+		of_node_put(node);
+		if (!error)
+			error = read_word(address, &value);
+		if (error) {
+			roundpen_refused("CPU%u: its release word can't be read: %d", cpu, error);
+			return error;
+		}
+		/* Firmware that clears its words says nothing. */
+		if (value <= WORD_RETURNING)
+			continue;
+		if (*agreed && value != *agreed) {
+			roundpen_refused("CPU%u: its release word at 0x%llx holds 0x%llx, another's 0x%llx",
+					 cpu, address, value, *agreed);
+			return -EINVAL;
+		}
+		*agreed = value;
+	}
+	return 0;
+}
+
+static int __init find_holding_pen(void)
+{
+	u64 symbol = ask_symbol("secondary_holding_pen");
+	int error = ask_words(&entry);
+
+	if (error)
+		return error;
+	if (!entry)
+		entry = symbol;
+	if (!entry) {
+		roundpen_refused("no release word holds the address of this kernel's holding pen");
+		return -ENOENT;
+	}
+	if (!IS_ALIGNED(entry, 4) || (symbol && symbol != entry)) {
+		roundpen_refused("the release words hold 0x%llx, this kernel's holding pen is at 0x%llx",
+				 entry, symbol);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int __init roundpen_entry_find(void)
+{
+	if (!strcmp(roundpen_way(), "psci"))
+		return roundpen_psci_entry(&entry);
+	return find_holding_pen();
+}

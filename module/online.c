@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /sys/devices/system/cpu/cpuN/online. The kernel has left it out for CPUs that can't leave
+ * (offline_disabled), and what it would have made of it is not exported: add_cpu() and
+ * remove_cpu() are, and do the same.
+ */
+#define pr_fmt(fmt) "roundpen: " fmt
+
+#include <linux/cpu.h>
+#include <linux/device.h>
+#include "roundpen.h"
+
+static ssize_t online_show(struct device *device, struct device_attribute *attribute, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", !device->offline);
+}
+
+static ssize_t online_store(struct device *device, struct device_attribute *attribute,
+			    const char *buf, size_t count)
+{
+	bool wanted;
+	int error = kstrtobool(buf, &wanted);
+
+	if (!error)
+		error = wanted ? add_cpu(device->id) : remove_cpu(device->id);
+	/* device_online() and device_offline(): 1 when it is so already */
+	return error < 0 ? error : count;
+}
+static DEVICE_ATTR_RW(online);
+
+static void allow(struct device *device, bool allowed)
+{
+	device->offline_disabled = !allowed;
+	container_of(device, struct cpu, dev)->hotpluggable = allowed;
+}
+
+/*
+ * CPUs that wait in the kernel's own holding pen (maxcpus=) can't be sent anywhere from there.
+ * They have to be brought up first.
+ */
+int __init roundpen_online_all(void)
+{
+	unsigned int cpu;
+	int error;
+
+	for_each_present_cpu(cpu) {
+		if (cpu_online(cpu))
+			continue;
+		error = add_cpu(cpu);
+		if (error < 0) {
+			roundpen_refused("CPU%u is in the kernel's holding pen and does not come up: %d",
+					 cpu, error);
+			return error;
+		}
+	}
+	return 0;
+}
+
+static void remove_first(unsigned int count)
+{
+	unsigned int cpu;
+
+	for (cpu = 0; cpu < count; cpu++) {
+		struct device *device = get_cpu_device(cpu);
+
+		if (!device || !roundpen_can_disable(cpu))
+			continue;
+		device_remove_file(device, &dev_attr_online);
+		allow(device, false);
+	}
+}
+
+int __init roundpen_online_files_add(void)
+{
+	unsigned int cpu;
+	int error;
+
+	for (cpu = 0; cpu < roundpen_pen.count; cpu++) {
+		struct device *device = get_cpu_device(cpu);
+
+		if (!device || !roundpen_can_disable(cpu))
+			continue;
+		error = device_create_file(device, &dev_attr_online);
+		if (error) {
+			roundpen_refused("CPU%u: no file \"online\": %d", cpu, error);
+			remove_first(cpu);
+			return error;
+		}
+		allow(device, true);
+	}
+	return 0;
+}
+
+void roundpen_online_files_remove(void)
+{
+	remove_first(roundpen_pen.count);
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Stand-ins for what psci.c and guard_*.c have: gone when those are here. */
+#include <linux/errno.h>
+#include <linux/compiler.h>
+#include "roundpen.h"
+
+int __weak roundpen_psci_entry(u64 *secondary_entry)
+{
+	return -EOPNOTSUPP;
+}
+
+int __weak roundpen_guards_arm(void)
+{
+	return 0;
+}
+
+void __weak roundpen_guards_disarm(void)
+{
+}
+
+bool __weak roundpen_loaded(void)
+{
+	return false;
+}
