@@ -224,8 +224,9 @@ end_idle:
 			wishes++;
 			module = 0; armed = 0;
 			SAY("@%d %d rmmod\n", THE_OS);
-			if	/* What this kernel made, it frees. What it adopted is not its own. */
-			:: kernel == 1 -> made = 0; gone[PEN] = 1; look_who_is_there(c); gone[PEN] = 0
+			if	/* What this kernel made stays reserved, and is not used again. */
+			:: kernel == 1 && PAGES_FREED -> made = 0; gone[PEN] = 1; look_who_is_there(c); gone[PEN] = 0
+			:: kernel == 1 && !PAGES_FREED -> made = 0
 			:: else
 			fi
 		fi
@@ -235,6 +236,9 @@ end_idle:
 		wishes++;
 		armed = !armed;
 		SAY1("@%d %d the user disarms or arms the probes: %d\n", THE_OS, armed)
+	   }
+	:: atomic {	/* the stock kernel's cpu_boot writes to no word */
+		!module && in[0] == PEN -> c = 0; goto first_up
 	   }
 	:: atomic {
 		module && armed;
