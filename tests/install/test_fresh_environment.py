@@ -57,8 +57,11 @@ WORK = {
     "check --explain RP040", "check --rules", "lab list", "lab list virt-*", "lab list --json",
     "inspect kernel", "inspect --json kernel", "wrap -o out kernel",
     "wrap --offer psci -o out kernel", "prove --list", "prove --document",
+    "kexec --list",
 }  # fmt: skip
 """What works without any extra, and without a machine."""
+HARMLESS = {"--help", "--list", "--last", "--prepare-single", "--dry-run"}
+"""Options of `kexec` with which it never loads anything."""
 
 
 class Environment(NamedTuple):
@@ -141,6 +144,9 @@ def test_it_has_nothing_of_the_extras(fresh: Environment) -> None:
 def test_every_verb_works_or_says_what_to_install(fresh: Environment, verb: str) -> None:
     lines = [["--help"], *lines_of(cli.parser([verb]), [])]
     lines = [[verb, *line] if line[0] != verb else line for line in lines]
+    if verb == "kexec":
+        # On an arm64 host this machine would go into the sample.
+        lines = [line if set(line) & HARMLESS else [*line, "--dry-run"] for line in lines]
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda line: run(fresh, "roundpen", *line), lines))
     for line, result in zip(lines, done, strict=True):
@@ -151,7 +157,9 @@ def test_every_verb_works_or_says_what_to_install(fresh: Environment, verb: str)
             assert (result.returncode, result.stderr) == (Exit.DONE, ""), shown
         elif result.returncode == Exit.REFUSED:
             told = result.stderr.splitlines()[-1]
-            assert re.match(r"roundpen: error: .*(install|no pen|no device tree|root)", told), shown
+            assert re.match(
+                r"roundpen: error: .*(install|no pen|no device tree|no jump|root)", told
+            ), shown
             assert result.stdout == "", shown
         else:
             assert result.returncode == Exit.UNUSABLE, shown

@@ -85,10 +85,11 @@ def run(
 
 DONE = (
     "check clean.dtb", "check --rules", "inspect kernel", "wrap kernel -o out", "lab list",
-    "status --dump dump", "prove --list",
+    "status --dump dump", "prove --list", "kexec --list",
 )  # fmt: skip
 FOUND = ("check spin.dtb", "check clean.dtb spin.dtb")
 UNUSABLE = (
+    "kexec --dry-run missing", "kexec --dry-run --last",
     "check", "check nothing", "check clean.dtb nothing", "check --explain RP999",
     "demo --nothing", "wrap nothing -o out", "wrap kernel -o kernel", "inspect nothing",
     "inspect missing", "status --dump nothing", "lab run nowhere", "lab list nowhere",
@@ -98,6 +99,7 @@ UNUSABLE = (
     "kernel check --nothing", "kernel fetch 6.1 --into tree",
 )  # fmt: skip
 REFUSED = {
+    "kexec --last": (),
     "check clean.dtb": ("libfdt",), "check --live": (), "demo": ("elftools",),
     "wrap kernel -o out": ("lz4",), "inspect kernel": ("zstandard",), "status": (),
     "lab run raspi3b": ("libfdt",), "prove": (), "prove --bytes": ("unicorn",),

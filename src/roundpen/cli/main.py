@@ -30,8 +30,10 @@ class Verb(Protocol):
         """Do it; the result is the exit status."""
 
 
-VERBS = ("check", "demo", "wrap", "inspect", "status", "lab", "prove", "bench", "kernel")
-"""The verbs; each is a module of this package."""
+VERBS = (
+    "kexec", "check", "demo", "wrap", "inspect", "status", "lab", "prove", "bench", "kernel",
+)  # fmt: skip
+"""The verbs, as --help lists them; each is a module of this package."""
 
 
 def load(verb: str) -> Verb:

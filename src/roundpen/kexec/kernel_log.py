@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the kernel says from now on: its reasons stand in its log only.
+"""The kernel's log, from now on or from the start: its reasons stand nowhere else.
 
 modprobe, kexec-tools and the files of sysfs pass on an errno; why stands in /dev/kmsg.
 """
@@ -17,20 +17,20 @@ _RECORDS_MAX = 1 << 16
 
 
 class KernelLog:
-    """The records that come after this object was made; none where the log can't be read.
+    """The records after this object was made, or all; none where the log can't be read.
 
     Without CONFIG_PRINTK, or for others than root (dmesg_restrict), there is no such file to
     read: then `lines` is empty, and whoever asks says less.
     """
 
-    def __init__(self, root: Path = Path("/")) -> None:
+    def __init__(self, root: Path = Path("/"), *, since_boot: bool = False) -> None:
         """Below `root`, which is / unless a test has a copy of one."""
         self._descriptor: int | None = None
         try:
             self._descriptor = os.open(
                 root / "dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
             )
-            os.lseek(self._descriptor, 0, os.SEEK_END)
+            os.lseek(self._descriptor, 0, os.SEEK_SET if since_boot else os.SEEK_END)
         except OSError:
             self.close()
 

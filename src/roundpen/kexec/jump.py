@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Into the kernel that is loaded.
+
+Where systemd runs the system it stops the services, unmounts, and calls kexec itself. It starts
+what is loaded; only when nothing is it loads another kernel by itself (its default boot entry;
+systemd 262 by kexec_file_load). So whether ours is loaded is asked right before. Elsewhere nobody
+can be relied upon to stop anything: sync and `kexec -e`, said plainly.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from enum import Enum
+from typing import NoReturn
+
+from roundpen.errors import MachineError, reason_of
+from roundpen.kexec import load
+from roundpen.kexec.kernel_log import KernelLog
+
+_SECONDS = 120
+_PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/run/current-system/sw/bin"
+SKIP = "SYSTEMCTL_SKIP_AUTO_KEXEC"
+"""systemd: keeps `reboot` from starting what is loaded (systemctl(1), "reboot")."""
+
+
+class By(Enum):
+    """Who jumps. The value: what is said before."""
+
+    SYSTEMD = "systemd stops the services, then starts the loaded kernel"
+    US = (
+        "nothing stops the services here and nothing is unmounted: the file systems are synced, "
+        "then the loaded kernel starts at once"
+    )
+
+
+def by(*, systemd: bool) -> By:
+    """Who will jump, where systemd does or does not run the system."""
+    return By.SYSTEMD if systemd and _systemctl() else By.US
+
+
+def jump(who: By, program: str) -> None:
+    """Start the loaded kernel. Comes back where systemd does it, while that shuts down.
+
+    `program`: kexec-tools' `kexec`. Raises MachineError when nothing is loaded any more or the
+    kernel refuses; then what was loaded is unloaded.
+    """
+    if not load.loaded():
+        raise MachineError(
+            "nothing is loaded any more: somebody unloaded it, or the kernel let go of it",
+            remedy="run roundpen kexec again",
+        )
+    try:
+        if who is By.SYSTEMD:
+            _by_systemd()
+        else:
+            _by_us(program)
+    except BaseException:
+        load.unload(program)
+        raise
+
+
+def _systemctl() -> str | None:
+    return shutil.which("systemctl", path=_PATH)
+
+
+def _by_systemd() -> None:
+    """Not with SKIP in the environment: it is about `reboot`, and this is no reboot."""
+    words = [_systemctl() or "systemctl", "kexec"]
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False
+        )
+    except OSError as error:
+        raise MachineError(f"{words[0]}: cannot be run: {reason_of(error)}") from error
+    except subprocess.TimeoutExpired as error:
+        raise MachineError(f"systemctl kexec: not done after {_SECONDS} s") from error
+    if done.returncode:
+        raise MachineError(
+            f"systemctl kexec: {' '.join(done.stderr.split()) or f'status {done.returncode}'}",
+            remedy="the image is unloaded again; systemd-inhibit --list shows who holds it up",
+        )
+
+
+def _by_us(program: str) -> NoReturn:
+    """`kexec -e` takes the network interfaces down first, so that none writes to memory later."""
+    os.sync()
+    words = [program, "-e"]
+    with KernelLog() as log:
+        try:
+            done = subprocess.run(
+                words, capture_output=True, text=True, errors="replace", check=False
+            )
+        except OSError as error:
+            raise MachineError(f"{program}: cannot be run: {reason_of(error)}") from error
+        said = [line for line in log.lines() if "kexec" in line.lower() or "roundpen" in line]
+    why = [*said[-1:], *done.stderr.splitlines()[-1:]]
+    raise MachineError(
+        f"the kernel did not start the loaded one: {'; '.join(why) or 'it does not say why'}",
+        remedy="the image is unloaded again, and the machine runs on; dmesg may say more",
+    )
