@@ -23,7 +23,7 @@ SOURCE = ROOT / "src" / "roundpen"
 DOCUMENTS = sorted([README, ROOT / "kernel" / "README.md", *DOCS.rglob("*.md")])
 
 MESSAGE_SOURCES = [
-    *(path for path in sorted(SOURCE.rglob("*.py")) if "lab" not in path.parent.parts),
+    *(path for path in sorted(SOURCE.rglob("*.py")) if "lab" not in path.relative_to(SOURCE).parts),
     ROOT / "pen" / "build.py",
 ]
 """Where messages come from. Not the lab's: they quote what a machine of ours said, and what there

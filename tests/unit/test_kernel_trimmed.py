@@ -92,7 +92,7 @@ def test_arguments() -> None:
         "/s/scripts/kconfig/merge_config.sh", "-n", "/f"
     ]  # fmt: skip
     assert build.make_arguments(Path("/s"), Path("/o"), 2) == [
-        "make", "-C", "/s", "O=/o", "-j2", "Image"
+        "make", "-C", "/s", "O=/o", "-j2", "Image", "modules"
     ]  # fmt: skip
 
 

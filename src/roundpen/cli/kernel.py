@@ -20,6 +20,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     verbs = parser.add_subparsers(dest="kernel_verb", metavar="WHAT", required=True)
     _register_tree(verbs)
     _register_build(verbs)
+    _register_module(verbs)
     _register_check(verbs)
 
 
@@ -63,6 +64,23 @@ def _register_build(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     build.add_argument("--flavour", default="lab", help="see `roundpen lab list`")
     _add_machine(build)
     build.set_defaults(run=run)
+
+
+def _register_module(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> None:
+    module = verbs.add_parser(
+        "module",
+        help="build the late pen's module for a kernel of the lab; prints its path",
+        description="Takes the kernel's headers into the cache, Debian's as packages, and builds "
+        "module/ against them with the host's cross compiler. On a board, DKMS does that.",
+    )
+    module.add_argument("kernel", metavar="KERNEL", help="its name, see `roundpen lab list`")
+    module.add_argument("-o", dest="out", type=Path, metavar="FILE", help="copy it there, too")
+    module.add_argument(
+        "--headers", action="store_true", help="build nothing: print the folder to build against"
+    )
+    module.set_defaults(run=run_module)
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
@@ -111,6 +129,20 @@ def run(args: argparse.Namespace) -> int:
         with progress():
             image = own.build(args.tree, wanted).image
     sys.stdout.write(f"{image}\n")
+    return Exit.DONE
+
+
+def run_module(args: argparse.Namespace) -> int:
+    """Build and print where the module is."""
+    from roundpen.kernel import module
+    from roundpen.publish import publish
+
+    with progress():
+        found = module.folder(args.kernel) if args.headers else module.build(args.kernel)
+        if args.out is not None and not args.headers:
+            publish(args.out, found.read_bytes())
+            found = args.out
+    sys.stdout.write(f"{found}\n")
     return Exit.DONE
 
 

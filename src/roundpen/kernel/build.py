@@ -34,16 +34,25 @@ _TOOLS: dict[str, str] = {
 _LIMIT = 3600
 _PROGRESS_EVERY = 10.0
 _ERRORS = 4
-_ERROR = re.compile(r": (?:fatal )?error: |undefined reference|No rule to make target")
+ERROR = re.compile(r": (?:fatal )?error: |undefined reference|No rule to make target")
 _log = logging.getLogger(__name__)
 
 
 def require_tools() -> None:
     """Raise MachineError naming each missing build tool and the Debian package that has it."""
-    missing = {name: package for name, package in _TOOLS.items() if shutil.which(name) is None}
+    _require("a kernel", _TOOLS)
+
+
+def require_compiler() -> None:
+    """The same for what the module alone needs."""
+    _require("the module", {name: _TOOLS[name] for name in (f"{CROSS_COMPILE}gcc", "make")})
+
+
+def _require(what: str, tools: Mapping[str, str]) -> None:
+    missing = {name: package for name, package in tools.items() if shutil.which(name) is None}
     if missing:
         raise RefusedError(
-            f"building a kernel needs {', '.join(missing)}: not found",
+            f"building {what} needs {', '.join(missing)}: not found",
             remedy=f"install {' '.join(sorted(set(missing.values())))} (names on Debian, Ubuntu)",
         )
 
@@ -62,8 +71,12 @@ def merge_arguments(source: Path, files: Sequence[Path]) -> list[str]:
 
 
 def make_arguments(source: Path, objects: Path, jobs: int, *targets: str) -> list[str]:
-    """The build of `targets` (the Image when there is none) in a configured object folder."""
-    return ["make", "-C", str(source), f"O={objects}", f"-j{jobs}", *(targets or ("Image",))]
+    """The build of `targets` in a configured object folder; by default of an Image.
+
+    With it comes what modules are built against (Module.symvers).
+    """
+    targets = targets or ("Image", "modules")
+    return ["make", "-C", str(source), f"O={objects}", f"-j{jobs}", *targets]
 
 
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -135,7 +148,7 @@ def compile_image(name: str, source: Path, objects: Path, log: Path) -> None:
             for line in process.stdout:
                 out.write(line)
                 last = [*last[-14:], line.strip()]
-                if _ERROR.search(line) and len(errors) < _ERRORS:
+                if ERROR.search(line) and len(errors) < _ERRORS:
                     errors.append(line.strip())
                 compiled += line.startswith("  CC ")
                 now = time.monotonic()

@@ -9,15 +9,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roundpen.errors import MachineError, UserError
-from roundpen.packages.apt import Deb, fetch
+from roundpen.packages.apt import BACKPORTS, Deb, fetch, newest
 from roundpen.packages.unpack import depends, unpack
 
 ARCHITECTURE = "arm64"
+_FILES = (
+    "boot/*",
+    "usr/lib/linux-image-*.dtb",
+    "usr/lib/modules/*/vmlinuz",
+    "usr/lib/modules/*/config",
+    "usr/lib/modules/*.dtb",
+)
+_IMAGES = ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz")
+_CONFIGS = ("boot/config-*", "usr/lib/modules/*/config")
+_TREES = ("usr/lib/linux-image-*/**/", "usr/lib/modules/*/dtb/**/")
+"""Where they lie up to 7.1, and from 7.2 on."""
 
 
 @dataclass(frozen=True)
 class Flavour:
-    """Where a kernel comes from: `package` is the one that always depends on the newest."""
+    """Where a kernel comes from.
+
+    `package`: the one that always depends on the newest. Or, with a "*", the newest of that name:
+    for a line that the suite still has beside its newest.
+    """
 
     suite: str
     package: str
@@ -28,15 +43,23 @@ FLAVOURS: dict[str, Flavour] = {
     "debian-6.1": Flavour("bookworm", "linux-image-arm64", "Debian 12, 4 KiB pages"),
     "debian-6.12": Flavour("trixie", "linux-image-arm64", "Debian 13, 4 KiB pages"),
     "debian-6.12-16k": Flavour("trixie", "linux-image-arm64-16k", "Debian 13, 16 KiB pages"),
+    "debian-6.12-rt": Flavour("trixie", "linux-image-rt-arm64", "Debian 13, PREEMPT_RT"),
+    "debian-7.2": Flavour("trixie-backports", "linux-image-7.2.*-arm64", "Debian 13's backport"),
+    "debian-7.x": Flavour("trixie-backports", "linux-image-arm64", "Debian 13's newest backport"),
 }
 
 
 @dataclass(frozen=True)
 class DebianKernel:
-    """A kernel package in the cache: its files, all as Debian ships them."""
+    """A kernel in the cache: its files, all as Debian ships them.
+
+    `deb`: the package linux-image-RELEASE. From 7.2 on it is empty, and what it depends on has
+    the files.
+    """
 
     name: str
     release: str
+    suite: str
     deb: Deb
     image: Path
     config: Path
@@ -47,21 +70,26 @@ class DebianKernel:
 
         Raises UserError when it has none of that name.
         """
-        found = sorted(self._root.glob(f"usr/lib/linux-image-*/**/{file}"))
+        found = self._trees(file)
         if not found:
             raise UserError(f"{self.name}: the package {self.deb.package} has no {file}")
         return found[0]
 
     def trees(self) -> list[Path]:
         """All device trees that the package carries, sorted by path."""
-        return sorted(self._root.glob("usr/lib/linux-image-*/**/*.dtb"))
+        return self._trees("*.dtb")
+
+    def _trees(self, file: str) -> list[Path]:
+        return sorted(path for place in _TREES for path in self._root.glob(place + file))
 
     def modules(self, names: Iterable[str]) -> list[tuple[str, bytes]]:
         """File name and content (decompressed) of the modules `names`, dependencies first.
 
         Raises UserError when the package has no such module.
         """
-        root = unpack([self.deb], ("lib/modules/*", "usr/lib/modules/*"))
+        own = [name for name in depends(self.deb) if name == f"linux-modules-{self.release}"]
+        debs = [fetch(self.suite, ARCHITECTURE, name) for name in own] or [self.deb]
+        root = unpack(debs, ("lib/modules/*", "usr/lib/modules/*"))
         files = {_plain(path): path for path in sorted(root.glob("**/modules/*/kernel/**/*.ko*"))}
         order: list[str] = []
         for name in names:
@@ -109,16 +137,34 @@ def kernel(name: str) -> DebianKernel:
     if flavour is None:
         raise UserError(f"no kernel called {name!r}", remedy=f"known: {', '.join(FLAVOURS)}")
     deb = fetch(flavour.suite, ARCHITECTURE, _newest(flavour))
-    root = unpack([deb], ("boot/*", "usr/lib/linux-image-*.dtb"))
-    images = sorted(root.glob("boot/vmlinuz-*"))
-    if len(images) != 1:
-        raise MachineError(f"{deb.path.name}: {len(images)} files boot/vmlinuz-*, expected one")
-    release = images[0].name.removeprefix("vmlinuz-")
-    return DebianKernel(name, release, deb, images[0], root / f"boot/config-{release}", root)
+    root = unpack(_parts(flavour.suite, deb), _FILES)
+    image, config = (_one(root, deb, patterns) for patterns in (_IMAGES, _CONFIGS))
+    release = deb.package.removeprefix("linux-image-")
+    return DebianKernel(name, release, flavour.suite, deb, image, config, root)
+
+
+def _one(root: Path, deb: Deb, patterns: tuple[str, ...]) -> Path:
+    found = [path for pattern in patterns for path in root.glob(pattern)]
+    if len(found) != 1:
+        raise MachineError(
+            f"{deb.path.name}: {len(found)} files {' or '.join(patterns)}, expected one"
+        )
+    return found[0]
+
+
+def _parts(suite: str, image: Deb) -> list[Deb]:
+    """The packages with Image, configuration and device trees."""
+    release = image.package.removeprefix("linux-image-")
+    wanted = (f"linux-base-{release}", f"linux-binary-{release}")
+    return [image, *(fetch(suite, ARCHITECTURE, name) for name in depends(image) if name in wanted)]
 
 
 def _newest(flavour: Flavour) -> str:
-    meta = fetch(flavour.suite, ARCHITECTURE, flavour.package)
+    if "*" in flavour.package:
+        return newest(flavour.suite, ARCHITECTURE, flavour.package)
+    # Of backports, apt takes only what is asked for by its suite.
+    which = f"/{flavour.suite}" if flavour.suite.endswith(BACKPORTS) else ""
+    meta = fetch(flavour.suite, ARCHITECTURE, flavour.package + which)
     images = [name for name in depends(meta) if name.startswith("linux-image-")]
     if len(images) != 1:
         raise MachineError(

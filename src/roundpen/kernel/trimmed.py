@@ -18,7 +18,7 @@ from pathlib import Path
 from roundpen import cache
 from roundpen.errors import MachineError, UserError
 from roundpen.kernel import build as builder
-from roundpen.kernel import fragment, series, source, worktree
+from roundpen.kernel import fragment, headers, series, source, worktree
 
 BASE = "lab"
 
@@ -54,18 +54,22 @@ FLAVOURS: dict[str, Flavour] = {
     ),
 }
 
-_RECIPE = "3"
+_RECIPE = "4"
 """Part of every key: raise it when the way of building changes the result."""
 
 
 @dataclass(frozen=True)
 class TrimmedKernel:
-    """A built kernel in the cache. `image` is an uncompressed arm64 Image."""
+    """A built kernel in the cache. `image` is an uncompressed arm64 Image.
+
+    `objects`: what modules are built against (make's KDIR).
+    """
 
     flavour: str
     version: str
     image: Path
     config: Path
+    objects: Path
 
 
 def find(name: str) -> Flavour:
@@ -104,8 +108,10 @@ def build(flavour: str = BASE) -> TrimmedKernel:
             place.become(patches)
             builder.configure(place.source, place.objects, wanted)
             builder.compile_image(flavour, place.source, place.objects, folder / "build.log")
+            headers.keep(place, folder)
             shutil.copyfile(place.objects / builder.IMAGE, folder / "Image")
             shutil.copyfile(place.objects / ".config", folder / "config")
 
     folder = cache.entry("linux-images", key, make)
-    return TrimmedKernel(flavour, deb.version, folder / "Image", folder / "config")
+    files = (folder / name for name in ("Image", "config", headers.KEPT))
+    return TrimmedKernel(flavour, deb.version, *files)

@@ -13,6 +13,7 @@ from pathlib import Path
 from roundpen.errors import MachineError, RefusedError
 from roundpen.lab.machines import Machine
 from roundpen.lab.qemu import Emulator
+from roundpen.packages import foreign
 from roundpen.packages.apt import closure
 from roundpen.packages.unpack import unpack
 
@@ -20,7 +21,6 @@ PROGRAM = "qemu-system-aarch64"
 SUITE = "trixie"
 """Has QEMU 10.0."""
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PATTERNS = (
     f"*bin/{PROGRAM}",
     "*lib/*.so*",
@@ -61,13 +61,7 @@ def from_debian() -> Emulator:
 
     The host is left as it is. Raises MachineError when it can't be had or does not start.
     """
-    architecture = _ARCHITECTURES.get(platform.machine())
-    if architecture is None:
-        raise RefusedError(
-            f"{PROGRAM}: not there, and none to take from Debian for {platform.machine()}",
-            remedy="install QEMU 9 or newer",
-        )
-    debs = closure(SUITE, architecture, ["qemu-system-arm"])
+    debs = closure(SUITE, foreign.host_architecture(), ["qemu-system-arm"])
     root = unpack(debs, _PATTERNS)
     command = loader_command(root, platform.machine())
     return Emulator(command, version_of(_output([*command, "--version"])))
@@ -75,24 +69,10 @@ def from_debian() -> Emulator:
 
 def loader_command(root: Path, machine: str) -> tuple[str, ...]:
     """QEMU inside `root`, with the libraries from there and none of the host's."""
-    triplet = f"{machine}-linux-gnu"
-    linker = _one(root, ("lib64/ld-linux-x86-64.so.2", f"lib/{triplet}/ld-linux-*.so.*"))
-    libraries = sorted(
-        {str(path.parent) for path in root.glob(f"usr/lib/{triplet}/**/*.so*")}
-        | {str(path.parent) for path in root.glob(f"lib/{triplet}/*.so*")}
-    )
-    program = _one(root, (f"bin/{PROGRAM}",))
+    linker = foreign.linker_command(root, machine)
+    program = foreign.one(root, (f"bin/{PROGRAM}",))
     data = str(root / "usr/share/qemu")
-    return (str(linker), "--library-path", ":".join(libraries), str(program), "-L", data)
-
-
-def _one(root: Path, patterns: tuple[str, ...]) -> Path:
-    for pattern in patterns:
-        for base in ("usr/", ""):
-            found = sorted(root.glob(base + pattern))
-            if found:
-                return found[0]
-    raise MachineError(f"{root}: no {' or '.join(patterns)} in Debian's QEMU packages")
+    return (*linker, str(program), "-L", data)
 
 
 def version_of(text: str) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from urllib.parse import unquote
 from roundpen import cache, scratch
 from roundpen.errors import MachineError, RefusedError, UserError
 from roundpen.packages import sources
+from roundpen.publish import publish
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 LISTS_GOOD_FOR = 6 * 3600
@@ -60,6 +61,32 @@ def fetch(suite: str, architecture: str, name: str) -> Deb:
     Raises UserError when the suite has no such package, MachineError when it can't be had.
     """
     return _get(suite, architecture, (name,), "download")[0]
+
+
+def newest(suite: str, architecture: str, pattern: str) -> str:
+    """The name of the newest package whose name matches `pattern` ("*": any version number).
+
+    Raises UserError when the suite has none, MachineError when its list can't be had.
+    """
+    expression = re.escape(pattern).replace(r"\*", r"[0-9][0-9.+a-z~]*")
+    record = _folder(suite, architecture) / "resolved" / f"{cache.digest(_RECIPE, pattern)}.name"
+    with _locked(_folder(suite, architecture)) as folder:
+        if record.is_file():
+            return record.read_text(encoding="utf-8")
+        config = _configure(folder, suite, architecture)
+        _update(config, folder)
+        listed = _cache(config, ["pkgnames", pattern.partition("*")[0]]).split()
+        found = [name for name in listed if re.fullmatch(expression, name)]
+        if not found:
+            raise UserError(f"Debian {suite}: no package {pattern}")
+        name = max(found, key=_numbers)
+        record.parent.mkdir(parents=True, exist_ok=True)
+        publish(record, name.encode())
+    return name
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", name)]
 
 
 def closure(suite: str, architecture: str, names: Sequence[str]) -> tuple[Deb, ...]:
@@ -259,6 +286,11 @@ def _update(config: Path, folder: Path) -> None:
 def _run(config: Path, arguments: list[str], folder: Path | None = None) -> str:
     environment = dict(os.environ, APT_CONFIG=str(config), LC_ALL="C.UTF-8")
     return _command(["apt-get", *arguments], environment, folder)
+
+
+def _cache(config: Path, arguments: list[str]) -> str:
+    environment = dict(os.environ, APT_CONFIG=str(config), LC_ALL="C.UTF-8")
+    return _command(["apt-cache", *arguments], environment)
 
 
 def _command(command: list[str], environment: dict[str, str], folder: Path | None = None) -> str:
