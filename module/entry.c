@@ -8,7 +8,6 @@
 
 #include <linux/cpumask.h>
 #include <linux/io.h>
-#include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/of.h>
 #include <linux/pfn.h>
@@ -41,19 +40,6 @@ static int __init read_word(u64 address, u64 *value)
 	*value = word_read(word);
 	iounmap(word);
 	return 0;
-}
-
-/*
- * The address of a function that isn't exported. A probe on code of the identity map is refused,
- * as it should be; the address stands in it nevertheless. So this is a second opinion only.
- */
-static u64 __init ask_symbol(const char *name)
-{
-	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
-
-	if (!register_kprobe(&probe))
-		unregister_kprobe(&probe);
-	return probe.addr ? __pa_symbol(probe.addr) : 0;
 }
 
 /* What the words of the secondaries agree on; 0: nothing in them. */
@@ -93,7 +79,8 @@ static int __init ask_words(u64 *agreed)
 
 static int __init find_holding_pen(void)
 {
-	u64 symbol = ask_symbol("secondary_holding_pen");
+	void *address = roundpen_address_of("secondary_holding_pen");
+	u64 symbol = address ? __pa_symbol(address) : 0;
 	int error = ask_words(&entry);
 
 	if (error)

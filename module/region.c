@@ -10,7 +10,6 @@
 #define pr_fmt(fmt) "roundpen: " fmt
 
 #include <linux/gfp.h>
-#include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -175,29 +174,6 @@ static int __init allocate(void)
 	return -ENOMEM;
 }
 
-/*
- * "reserved" in /proc/iomem: kexec-tools lays nothing there. Allocated, name and all, since it
- * stays when the module goes.
- */
-static struct resource *resource;
-
-static int __init reserve(void)
-{
-	int error;
-
-	resource = kzalloc(sizeof(*resource), GFP_KERNEL);
-	if (!resource)
-		return -ENOMEM;
-	resource->name = kstrdup_const("reserved", GFP_KERNEL);
-	resource->start = roundpen_pen.base;
-	resource->end = roundpen_pen.base + RESERVED_SIZE - 1;
-	resource->flags = IORESOURCE_MEM;
-	error = insert_resource(&iomem_resource, resource);
-	if (error)
-		roundpen_refused("%pR can't be put into /proc/iomem: %d", resource, error);
-	return error;
-}
-
 static void unmap(void)
 {
 	if (roundpen_pen.region)
@@ -211,19 +187,18 @@ int __init roundpen_make(void)
 
 	if (!error)
 		error = fill();
-	if (!error)
-		error = reserve();
-	if (!error) {
-		roundpen_pen.made = true;
-		roundpen_pen.ours = true;
-		return 0;
+	if (error) {
+		unmap();
+		if (pages)
+			__free_pages(pages, get_order(RESERVED_SIZE));
+		return error;
 	}
-	unmap();
-	if (pages)
-		__free_pages(pages, get_order(RESERVED_SIZE));
-	if (resource)
-		kfree_const(resource->name);
-	kfree(resource);
+	roundpen_pen.made = true;
+	roundpen_pen.ours = true;
+	/* From here on the pages are the pen's for ever, whatever comes. */
+	error = roundpen_reserve();
+	if (error)
+		unmap();
 	return error;
 }
 

@@ -53,6 +53,9 @@ void roundpen_adopted_forget(void);
 /* region.c: after roundpen_entry_find(), with every CPU in the kernel. */
 int roundpen_make(void);
 void roundpen_made_forget(void);
+/* reserve.c: keep the made pen from whoever places images. */
+int roundpen_reserve(void);
+void *roundpen_address_of(const char *name);	/* a function that isn't exported, or NULL */
 
 /* entry.c: where a released CPU has to go in this kernel; W5 wants it in the boot CPU's word. */
 int roundpen_entry_find(void);

@@ -141,6 +141,34 @@ def test_the_copy_through_mmap_is_exact(tmp_path: Path) -> None:
     assert live._copy(memory, 0x10000) == samples.region(base=0x10000)
 
 
+def module(root: Path, region: str, content: bytes) -> Path:
+    folder = root / "sys/kernel/roundpen"
+    folder.mkdir(parents=True)
+    (folder / "region").write_text(region)
+    (folder / "logbook").write_bytes(content)
+    return folder
+
+
+def test_the_module_hands_the_region_out(tmp_path: Path) -> None:
+    base = BASE
+    folder = module(tmp_path, f"{base:#x} {layout.RESERVED_SIZE:#x}\n", samples.region())
+    assert live.read(module=folder) == parse(samples.region())
+
+
+@pytest.mark.parametrize(
+    ("region", "kind", "words"),
+    [
+        ("", RefusedError, "does not begin with an address"),
+        ("0x10000 0x10000\n", UserError, "where the region is"),
+    ],
+)
+def test_what_the_module_says_is_checked(
+    tmp_path: Path, region: str, kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind, match=words):
+        live.read(module=module(tmp_path, region, samples.region()))
+
+
 def test_json_has_words_for_states() -> None:
     found = report.as_json(parse(with_slot(1, mpidr=1, state=CpuState.OFF.value)))
     cpus = found["cpus"]

@@ -46,6 +46,8 @@ class State(StrEnum):
     IN_KERNEL = "in the kernel"
     RETURNING = "returning"
     PARKED = "parked"
+    RELEASED = "released"
+    """Its word is written, and it has not been seen in the kernel yet."""
     LOST = "lost"
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The logbook of the machine that this runs on: the device tree says where, /dev/mem has it.
+"""The logbook of the machine that this runs on.
+
+Where the module `roundpen` is loaded it hands the region out; its pen may be one that the running
+tree does not name. Else the device tree says where the region is, and /dev/mem has it.
 
 The thin edge: everything that opens a device is in here.
 """
@@ -16,16 +19,35 @@ from roundpen.logbook.parse import Logbook, parse
 
 _TREE = Path("/proc/device-tree")
 _MEMORY = Path("/dev/mem")
+_MODULE = Path("/sys/kernel/roundpen")
 
 
-def read() -> Logbook:
+def read(*, module: Path = _MODULE) -> Logbook:
     """The running machine's logbook.
 
     Raises RefusedError when there is no pen here, the caller isn't root, or the kernel doesn't
     let anyone read its memory.
     """
+    if (module / "logbook").exists():
+        return _read_module(module)
     base = region_base(_TREE)
     return parse(_copy(_MEMORY, base), base=base)
+
+
+def _read_module(module: Path) -> Logbook:
+    """The region as the module hands it out: module/sysfs.c, `logbook` and `region`."""
+    try:
+        base = int((module / "region").read_text(encoding="ascii").split()[0], 16)
+        return parse((module / "logbook").read_bytes(), base=base)
+    except (ValueError, IndexError) as error:
+        raise RefusedError(
+            f"{module}/region: does not begin with an address",
+            remedy="the module is of another version than this program: install both anew",
+        ) from error
+    except OSError as error:
+        raise RefusedError(
+            f"{module}: {reason_of(error)}", remedy="run as root: only root may read the logbook"
+        ) from error
 
 
 def refusal(tree: Path = _TREE) -> str | None:
