@@ -50,7 +50,7 @@ def test_cpus_are_in_numbers_order(tmp_path: Path) -> None:
         ("pen", "borrowed\n", "is 'borrowed', expected made or adopted"),
         ("region", "0xd6c0000\n", "expected an address and a size"),
         ("return_entry", "-1\n", "expected a hexadecimal number"),
-        ("cpu1/state", "asleep\n", "expected in the kernel or returning or parked or released or lost"),
+        ("cpu1/state", "asleep\n", "expected in the kernel or returning or parked or released"),
     ],
 )
 def test_another_version(tmp_path: Path, name: str, content: str, told: str) -> None:
