@@ -124,10 +124,18 @@ def test_what_an_open_way_promises(sample: Sample, system: System) -> None:
     found = {route.name: route.state for route in routes(board, system)}
     assert found["pen-psci-el3"] is CLOSED
     assert found["pen-return"] is not OPEN
-    assert found["firmware-return"] is not OPEN
+    if found["firmware-return"] is OPEN:
+        assert system.live
+        assert not system.cannot_offline
+        assert all(cpu.returns_to for cpu in board.spinning)
     if found["pen-psci-el2"] is OPEN:
         assert refusal(board) is Refusal.NONE
         assert system.entry_level == 2
+    if found["late"] is OPEN:
+        assert system.live
+        assert system.option("HOTPLUG_CPU") is not False
+        assert {cpu.method for cpu in board.secondaries} in ({"spin-table"}, {"psci"})
+        assert board.pen_offer != "psci"
     if found["psci"] is OPEN and board.secondaries and board.pen_offer != "psci":
         assert {cpu.method for cpu in board.possible} == {"psci"}
         assert system.live

@@ -84,7 +84,7 @@ def test_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = out(capsys).splitlines()
     assert lines[0] == f"{folder}/clean.dtb: clean; route: psci"
     assert "bad.dtb" in lines[1]
-    assert lines[2].endswith("spin.dtb: RP040; route: pen-psci-el2")
+    assert lines[2].endswith("spin.dtb: RP040; route: late")
     assert lines[4] == "3 trees: 1 clean, 1 with findings, 1 could not be read"
     (folder / "sub" / "bad.dtb").unlink()
     assert run(folder) == 1

@@ -168,3 +168,106 @@ def test_what_a_loader_fills_in_hides_nothing_that_closes(
         sample = changed(lacking, "/", **change)
         assert answers(at_level(sample, 2))["pen-psci-el2"] is State.CLOSED
         assert refusal in reason(at_level(sample, 2), "pen-psci-el2")
+
+
+LATE = replace(LIVE, config={**(LIVE.config or {}), "CONFIG_MODULES": "y", "CONFIG_KPROBES": "y"})
+"""A stock kernel that can take the module."""
+
+
+def late(sample: Sample, **changes: object) -> tuple[State, str]:
+    found = routes(sample.board(), replace(LATE, **changes))  # type: ignore[arg-type]
+    return next((route.state, route.reason) for route in found if route.name == "late")
+
+
+def test_a_stock_kernel_on_a_spin_table_comes_first_by_the_late_pen() -> None:
+    found = routes(spin().board(), LATE)
+    assert (found[0].name, found[0].state) == ("late", State.OPEN)
+    assert answers(spin())["late"] is State.DEPENDS
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "said"),
+    [
+        ({"config": None}, State.DEPENDS, "its configuration can't be read"),
+        ({"late_pen": "made", "config": None}, State.OPEN, "the module has a pen (made)"),
+        ({"late_pen": "adopted"}, State.OPEN, "adopted"),
+        ({"command_line": "nosmp"}, State.CLOSED, "nosmp"),
+        ({"command_line": "maxcpus=0"}, State.CLOSED, "nosmp"),
+        ({"command_line": "maxcpus=2"}, State.OPEN, "a module"),
+        ({"modules_disabled": True}, State.CLOSED, "modules_disabled"),
+        ({"release": "5.15.0-rpi"}, State.CLOSED, "5.16"),
+        ({"release": "4.19.1"}, State.CLOSED, "5.16"),
+        ({"release": "mine"}, State.OPEN, "a module"),
+        ({"lockdown": "integrity"}, State.DEPENDS, "if the module is signed"),
+        ({"possible": 1, "online": 1}, State.CLOSED, "one CPU only"),
+    ],
+)
+def test_what_the_module_needs(changes: dict[str, object], state: State, said: str) -> None:
+    found = late(spin(), **changes)
+    assert found[0] is state
+    assert said in found[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "state"),
+    [
+        ("MODULES", "n", State.CLOSED),
+        ("KPROBES", "n", State.CLOSED),
+        ("HOTPLUG_CPU", "n", State.CLOSED),
+        ("CPU_BIG_ENDIAN", "y", State.CLOSED),
+        ("MODULE_SIG_FORCE", "y", State.DEPENDS),
+    ],
+)
+def test_what_the_configuration_says(option: str, value: str, state: State) -> None:
+    config = {**(LATE.config or {}), f"CONFIG_{option}": value}
+    assert late(spin(), config=config)[0] is state
+
+
+def test_kexec_file_alone_needs_kretprobes() -> None:
+    config = {**(LATE.config or {}), "CONFIG_KEXEC": "n", "CONFIG_KEXEC_FILE": "y"}
+    assert late(spin(), config=config)[0] is State.CLOSED
+    assert late(spin(), config={**config, "CONFIG_KRETPROBES": "y"})[0] is State.OPEN
+
+
+def test_psci_that_takes_cpus_back_needs_no_late_pen() -> None:
+    state, said = late(psci())
+    assert (state, "not needed" in said) == (State.CLOSED, True)
+    pi_5 = changed(psci(), "/", compatible=["raspberrypi,5-model-b", "brcm,bcm2712"])
+    pi_5 = changed(
+        pi_5,
+        "/",
+        **{
+            "reserved-memory": {
+                "#address-cells": 2,
+                "#size-cells": 2,
+                "ranges": None,
+                "atf@0": {"reg": [0, 0, 0, 0x80000], "no-map": None},
+            }
+        },
+    )
+    assert late(pi_5)[0] is State.OPEN
+    assert late(pi_5, offline=(2,))[0] is State.CLOSED
+    pi_4 = changed(psci(), "/", compatible=["raspberrypi,4-model-b", "brcm,bcm2711"])
+    assert late(pi_4)[0] is State.DEPENDS
+
+
+def test_a_kernel_that_gives_cpus_back_by_itself_needs_no_late_pen() -> None:
+    assert "not needed" in late(returnable())[1]
+    assert answers(on(returnable(), LATE))["firmware-return"] is State.OPEN
+    assert late(returnable(), cannot_offline=(1, 2, 3))[0] is State.OPEN
+    assert late(returnable(), late_pen="adopted")[0] is State.OPEN
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        Sample({}),
+        psci(1),
+        each_cpu(spin(), enable_method=...),
+        each_cpu(spin(), enable_method="rtk-spin-table"),
+        changed(spin(), "cpus/cpu@0", enable_method="psci"),
+        changed(spin(), "chosen", **{"roundpen,offer": "psci"}),
+    ],
+)
+def test_where_there_is_no_late_pen(sample: Sample) -> None:
+    assert late(sample)[0] is State.CLOSED

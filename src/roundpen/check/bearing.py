@@ -24,9 +24,9 @@ class State(Enum):
 
 
 PENS = ("pen-psci-el2", "pen-psci-el3", "pen-return")
-ALL = ("psci", *PENS, "firmware-return", "nr-cpus", "kdump")
+ALL = ("late", "psci", *PENS, "firmware-return", "nr-cpus", "kdump")
 """The names of the ways, best first. `roundpen.check.ways` says what each of them is."""
-TAKES_CPUS_BACK = ("psci", *PENS, "firmware-return")
+TAKES_CPUS_BACK = ("late", "psci", *PENS, "firmware-return")
 """The ways in which CPUs leave the kernel that runs."""
 
 

@@ -15,6 +15,7 @@ from roundpen.check.board import WORD_SIZE, Address, Board
 from roundpen.check.facts import LINE, Place, place, shows_psci, two_kinds
 from roundpen.check.findings import Case
 from roundpen.check.known import el2_of, psci_fault
+from roundpen.check.late import gives_back
 from roundpen.check.refusing import refusal
 from roundpen.check.rulebook.returning import refusals
 from roundpen.check.rulebook.words import ENDS_IN_BUG
@@ -125,7 +126,10 @@ def firmware(case: Case) -> Iterator[Answer]:
     for cpu, code in refusals(board, system.cache_line or LINE):
         if code and not cpu.is_boot:  # the boot CPU runs kexec: it need not go
             yield Answer(_CLOSED, f"the kernel does not believe {cpu.path}: see {code}")
-    yield Answer(_DEPENDS, "firmware promises it; if the kernel carries the series")
+    if gives_back(case):
+        yield Answer(_OPEN, "firmware promises it, and this kernel gives each CPU a switch")
+    else:
+        yield Answer(_DEPENDS, "firmware promises it; if the kernel carries the series")
 
 
 _WORDS = {

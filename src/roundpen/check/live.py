@@ -44,8 +44,6 @@ def read(root: Path = Path("/")) -> tuple[Board, System]:
     outline, whole = _tree(root)
     log = tuple(line for line in _log(root) if _OF_INTEREST.search(line))
     cpus = root / "sys/devices/system/cpu"
-    loaded = sysfs.text(root / "sys/kernel/kexec_loaded")
-    disabled = sysfs.text(root / "proc/sys/kernel/kexec_load_disabled")
     release = sysfs.text(root / "proc/sys/kernel/osrelease") or platform.release()
     possible, online = sysfs.listed(cpus / "possible"), sysfs.listed(cpus / "online")
     u_boot = (sysfs.text(root / "proc/device-tree/chosen/u-boot,version") or "").strip("\0") or None
@@ -56,8 +54,8 @@ def read(root: Path = Path("/")) -> tuple[Board, System]:
         config=_config(root, release),
         command_line=sysfs.text(root / "proc/cmdline"),
         lockdown=_lockdown(root),
-        kexec_loaded=None if loaded is None else loaded == "1",
-        kexec_disabled=None if disabled is None else disabled == "1",
+        kexec_loaded=sysfs.flag(root / "sys/kernel/kexec_loaded"),
+        kexec_disabled=sysfs.flag(root / "proc/sys/kernel/kexec_load_disabled"),
         possible=_count(possible),
         online=_count(online),
         offline=tuple(sorted(set(possible or ()) - set(online))) if online else (),
@@ -70,6 +68,8 @@ def read(root: Path = Path("/")) -> tuple[Board, System]:
         cache_line=_cache_line(cpus),
         kernel=_kernel(root, release) if u_boot else None,
         u_boot=u_boot,
+        late_pen=_late_pen(root / "sys/kernel/roundpen"),
+        modules_disabled=sysfs.flag(root / "proc/sys/kernel/modules_disabled"),
         logbook=tuple(_logbook()) if root == Path("/") else (),
     )
     return survey(outline, _boot_id(log)), system
@@ -144,6 +144,12 @@ def _kernel(root: Path, release: str) -> Kernel | None:
         return kernel(root / f"boot/vmlinuz-{release}")
     except RoundpenError:
         return None
+
+
+def _late_pen(folder: Path) -> str | None:
+    """The folder is there as long as the module has a pen (module/README.md)."""
+    pen = sysfs.text(folder / "pen")
+    return pen if pen in ("made", "adopted") else None
 
 
 def _lockdown(root: Path) -> str | None:

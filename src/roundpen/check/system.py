@@ -60,6 +60,10 @@ class System:
     kernel: Kernel | None = None
     u_boot: str | None = None
     """The version that U-Boot left in the running system's tree."""
+    late_pen: str | None = None
+    """Has the module `roundpen` a pen? "made" or "adopted"."""
+    modules_disabled: bool | None = None
+    """sysctl kernel.modules_disabled."""
     logbook: tuple[str, ...] = ()
     """What the pen's logbook complains of, a line each."""
 

@@ -10,6 +10,7 @@ from roundpen.check import judges
 from roundpen.check.bearing import Answer, State, together
 from roundpen.check.board import Board
 from roundpen.check.findings import Case, Finding, check, find_rule
+from roundpen.check.late import late
 from roundpen.check.system import UNKNOWN, System
 
 
@@ -74,6 +75,18 @@ def _route(way: Way, case: Case, codes: tuple[str, ...]) -> Route:
 
 
 WAYS: tuple[Way, ...] = (
+    Way(
+        name="late",
+        title="late pen: a module in the running kernel",
+        needs="a running kernel with `CONFIG_MODULES`, `CONFIG_KPROBES`, `CONFIG_HOTPLUG_CPU` and "
+        "kexec, Linux 5.16 or newer; the module `roundpen`, built for it",
+        costs="a module out of tree, built anew for each kernel; 64 KiB of memory for good; no "
+        "hibernation while it is loaded",
+        keeps="firmware, tree, kernel, EL2 and KVM, all CPUs, hotplug, any number of kexecs. "
+        "Nothing is installed before, nothing is restarted",
+        known="run in QEMU only",
+        judge=late,
+    ),
     Way(
         name="psci",
         title="PSCI that is already there",

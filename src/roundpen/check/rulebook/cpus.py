@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from roundpen.check.bearing import ALL, PENS, TAKES_CPUS_BACK, closes, spares, unsettles
 from roundpen.check.board import MPIDR_AFFINITY, Cpu, Kind
 from roundpen.check.findings import Case, Hit, Severity, rule
-from roundpen.check.rulebook.words import LEFT_OUT, of
+from roundpen.check.rulebook.words import LEFT_OUT, MODULE_WANTS_ALL, of
 from roundpen.contract import layout
 
 _GICV2_MAX = 8
+LEAVES_ONE_OUT = (
+    unsettles("psci", *PENS, "firmware-return", because=LEFT_OUT),
+    closes("late", because=MODULE_WANTS_ALL),
+    spares("nr-cpus", "kdump"),
+)
 
 
 @rule(
@@ -76,7 +81,7 @@ def _unit_value(unit: str) -> int | None:
     "any other bit set: no CPU will ever say that this is its name.",
     do="Remove bit 31 (RES1), U and MT: reg is MPIDR_EL1 & 0xff00ffffff.",
     source="Linux, arch/arm64/kernel/smp.c: of_get_cpu_hwid(), `has invalid reg property`",
-    bears=(unsettles(*TAKES_CPUS_BACK, because=LEFT_OUT), spares("nr-cpus", "kdump")),
+    bears=LEAVES_ONE_OUT,
 )
 def no_mpidr(case: Case) -> Iterator[Hit]:
     """reg has bits outside the affinity fields."""
@@ -105,6 +110,7 @@ def no_mpidr(case: Case) -> Iterator[Hit]:
     bears=(
         closes(*PENS, because="two CPUs have one id (DUPLICATE_CPU)"),
         unsettles("psci", "firmware-return", because=LEFT_OUT),
+        closes("late", because=MODULE_WANTS_ALL),
         spares("nr-cpus", "kdump"),
     ),
 )
@@ -129,7 +135,7 @@ def duplicate_ids(case: Case) -> Iterator[Hit]:
     "the root counts, and 1 without both.",
     source="Linux, arch/arm64/kernel/smp.c: of_get_cpu_hwid(); "
     "Linux, Documentation/devicetree/bindings/arm/cpus.yaml",
-    bears=(unsettles(*TAKES_CPUS_BACK, because=LEFT_OUT), spares("nr-cpus", "kdump")),
+    bears=LEAVES_ONE_OUT,
 )
 def unusable_reg(case: Case) -> Iterator[Hit]:
     """reg is missing, or shorter than one address."""
@@ -151,7 +157,7 @@ def unusable_reg(case: Case) -> Iterator[Hit]:
     why=f"The pen has room for {layout.SLOT_MAX} CPUs and steps aside when there are more.",
     do="None: another route is needed.",
     source="pen refusal TOO_MANY_CPUS",
-    bears=(closes(*PENS, because=f"more than {layout.SLOT_MAX} CPUs (TOO_MANY_CPUS)"),),
+    bears=(closes("late", *PENS, because=f"more than {layout.SLOT_MAX} CPUs (TOO_MANY_CPUS)"),),
 )
 def too_many_for_the_pen(case: Case) -> Iterator[Hit]:
     """There are spin-table CPUs, and more CPUs than slots."""
@@ -239,7 +245,8 @@ def gicv2_is_full(case: Case) -> Iterator[Hit]:
     "capture kernel starts on the CPU that crashed.",
     do="Keep CPU 0 online before kexec (`echo 1 > /sys/devices/system/cpu/cpu0/online`, `echo 0 > "
     "/sys/kernel/reboot/cpu`). A crash that is provoked to try kdump has to be CPU 0's (`taskset "
-    "-c 0 sh -c 'echo c > /proc/sysrq-trigger'`); for others there is no cure in the stock kernel.",
+    "-c 0 sh -c 'echo c > /proc/sysrq-trigger'`); for others there is no cure in the stock kernel. "
+    "The late pen does not take CPU 0 offline here, and changes nothing about crashes.",
     source="measured, QEMU raspi3b, Linux 6.1 without a pen: a crash on CPU 2; "
     "drivers/irqchip/irq-bcm2836.c: smp_processor_id()",
     bears=(

@@ -101,6 +101,7 @@ def no_hotplug(case: Case) -> Iterator[Hit]:
     live=True,
     bears=(
         closes(
+            "late",
             "psci",
             "pen-psci-el3",
             "pen-return",
@@ -165,12 +166,13 @@ def disabled(case: Case) -> Iterator[Hit]:
     "kernel's own memory. kexec is refused; where somebody patched that check out, it overwrites "
     "code that those CPUs execute. nosmp and maxcpus=0 leave them in firmware, and kexec is "
     "refused all the same.",
-    do="Use nr_cpus=1, where firmware's loop is in reserved memory, or the pen.",
+    do="Use nr_cpus=1, where firmware's loop is in reserved memory, or the pen. The late pen's "
+    "module first brings up the CPUs that maxcpus= left in this kernel's holding pen.",
     source="measured, QEMU virt, Linux 6.1; arch/arm64/kernel/smp.c: smp_prepare_cpus()",
     live=True,
     bears=(
         STAY_BEHIND,
-        spares("psci", *PENS, "firmware-return", "nr-cpus"),
+        spares("late", "psci", *PENS, "firmware-return", "nr-cpus"),
     ),
 )
 def unsafe_recipe(case: Case) -> Iterator[Hit]:
@@ -272,7 +274,7 @@ def offline(case: Case) -> Iterator[Hit]:
     bears=(
         closes("psci", "firmware-return", because="a CPU can't be switched off"),
         STAY_BEHIND,
-        spares(*PENS, "nr-cpus"),
+        spares("late", *PENS, "nr-cpus"),
     ),
 )
 def no_switch(case: Case) -> Iterator[Hit]:
@@ -333,7 +335,13 @@ def logbook(case: Case) -> Iterator[Hit]:
     source="Linux, kernel/reboot.c: migrate_to_reboot_cpu(); drivers/irqchip/irq-bcm2836.c",
     live=True,
     bears=(
-        closes("psci", "firmware-return", "nr-cpus", because="the next kernel hangs: not on CPU 0"),
+        closes(
+            "late",
+            "psci",
+            "firmware-return",
+            "nr-cpus",
+            because="the next kernel hangs: not on CPU 0",
+        ),
         spares(*PENS, "kdump"),
     ),
 )

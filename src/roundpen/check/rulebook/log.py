@@ -35,7 +35,7 @@ _SHOWN = 160
     bears=(
         closes("psci", "firmware-return", because="the kernel says that CPUs can't leave it"),
         STAY_BEHIND,
-        spares(*PENS, "nr-cpus"),
+        spares("late", *PENS, "nr-cpus"),
     ),
 )
 def stuck(case: Case) -> Iterator[Hit]:
@@ -60,7 +60,7 @@ def _said(case: Case, pattern: re.Pattern[str], do: str) -> Iterator[Hit]:
     "cpu_psci_cpu_kill()",
     live=True,
     bears=(
-        closes("psci", "firmware-return", because="the log says that a CPU was lost"),
+        closes("late", "psci", "firmware-return", because="the log says that a CPU was lost"),
         unsettles(*PENS, "nr-cpus", because="if the CPU that was lost comes at the next start"),
         STAY_BEHIND,
     ),
@@ -82,7 +82,7 @@ def lost(case: Case) -> Iterator[Hit]:
     "drivers/firmware/psci/psci.c: psci_to_linux_errno()",
     live=True,
     bears=(
-        closes("psci", because="firmware does not know the call: there is no PSCI"),
+        closes("late", "psci", because="firmware does not know the call: there is no PSCI"),
         spares(*PENS, "firmware-return", "nr-cpus", "kdump"),
     ),
 )
@@ -103,7 +103,10 @@ def no_psci(case: Case) -> Iterator[Hit]:
     bears=(
         closes(*PENS, because="the tree does not name the boot CPU (BOOT_CPU_UNKNOWN)"),
         closes(
-            "psci", "firmware-return", because="Linux starts no CPU: the tree lacks the boot CPU"
+            "late",
+            "psci",
+            "firmware-return",
+            because="Linux starts no CPU: the tree lacks the boot CPU",
         ),
         spares("nr-cpus", "kdump"),
     ),
@@ -125,6 +128,7 @@ def no_boot_cpu(case: Case) -> Iterator[Hit]:
     live=True,
     bears=(
         unsettles("psci", because="if the CPUs that firmware did not start are not needed"),
+        closes("late", because="a CPU does not come up, and the module refuses then"),
         spares(*PENS, "firmware-return", "nr-cpus", "kdump"),
     ),
 )

@@ -25,7 +25,7 @@ _SHOWN = 200
         unsettles(
             "firmware-return", "nr-cpus", because="if firmware's memory is not in the overlap"
         ),
-        spares("psci", *PENS, "kdump"),
+        spares("late", "psci", *PENS, "kdump"),
     ),
 )
 def overlap(case: Case) -> Iterator[Hit]:
@@ -73,6 +73,7 @@ def no_map_in_memreserve(case: Case) -> Iterator[Hit]:
     bears=(
         closes("firmware-return", "nr-cpus", because="unsafe: Linux ignores what is reserved"),
         closes(*PENS, because="Linux would ignore the pen's region too (RESERVATIONS_IGNORED)"),
+        closes("late", because="the next kernel would use the pen's memory for something else"),
         spares("psci", "kdump"),
     ),
 )
@@ -93,6 +94,7 @@ def ignored(case: Case) -> Iterator[Hit]:
     source="Devicetree Specification 0.4, 2.3.5, 2.3.6",
     bears=(
         unsettles(
+            "late",
             *PENS,
             "firmware-return",
             "nr-cpus",
@@ -185,7 +187,7 @@ def lpi_tables(case: Case) -> Iterator[Hit]:
         unsettles(
             "pen-return", because="if what the pen stepped aside for does not concern this offer"
         ),
-        spares("psci", "firmware-return", "nr-cpus", "kdump"),
+        spares("late", "psci", "firmware-return", "nr-cpus", "kdump"),
     ),
 )
 def pen_refused(case: Case) -> Iterator[Hit]:

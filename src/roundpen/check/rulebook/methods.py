@@ -10,7 +10,14 @@ from roundpen.check import facts
 from roundpen.check.bearing import ALL, PENS, TAKES_CPUS_BACK, closes, spares, unsettles
 from roundpen.check.board import Cpu
 from roundpen.check.findings import Case, Hit, Severity, rule
-from roundpen.check.rulebook.words import ENDS_IN_BUG, LEFT_OUT, STAY_BEHIND, names, of
+from roundpen.check.rulebook.words import (
+    ENDS_IN_BUG,
+    LEFT_OUT,
+    MODULE_WANTS_ALL,
+    STAY_BEHIND,
+    names,
+    of,
+)
 
 _LINUX_METHODS = ("psci", "spin-table")
 _SHOWN = 160
@@ -30,6 +37,7 @@ _SHOWN = 160
         unsettles(*ALL, because="if the loader fills in the enable-methods", file_only=True),
         closes(*PENS, because="a CPU has no enable-method (NOT_SPIN_TABLE)"),
         unsettles("psci", "firmware-return", because=LEFT_OUT),
+        closes("late", because=MODULE_WANTS_ALL),
         spares("nr-cpus", "kdump"),
     ),
 )
@@ -60,6 +68,7 @@ def no_method(case: Case) -> Iterator[Hit]:
     bears=(
         closes(*PENS, because="a CPU has no spin-table: the pen steps aside (NOT_SPIN_TABLE)"),
         unsettles("psci", "firmware-return", because=LEFT_OUT),
+        closes("late", because=MODULE_WANTS_ALL),
         spares("nr-cpus", "kdump"),
     ),
 )
@@ -115,6 +124,7 @@ def mixed_methods(case: Case) -> Iterator[Hit]:
             file_only=True,
         ),
         closes(*PENS, because="the CPUs' nodes have no enable-method (NOT_SPIN_TABLE)"),
+        closes("late", because=MODULE_WANTS_ALL),
     ),
 )
 def inherited_method(case: Case) -> Iterator[Hit]:
@@ -148,6 +158,7 @@ def inherited_method(case: Case) -> Iterator[Hit]:
             "firmware-return",
             because=ENDS_IN_BUG,
         ),
+        closes("late", because="the module takes CPUs that have one enable-method, all the same"),
         STAY_BEHIND,
         spares(*PENS, "nr-cpus"),
     ),

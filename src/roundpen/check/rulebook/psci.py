@@ -27,8 +27,10 @@ def node(board: Board) -> Psci | None:
     do="Have the loader add the node that its firmware serves, or correct the enable-method.",
     source="Linux, drivers/firmware/psci/psci.c: psci_dt_init()",
     bears=(
-        unsettles("psci", because="if the loader adds the node of its PSCI", file_only=True),
-        closes("psci", because="no node says how to call PSCI"),
+        unsettles(
+            "late", "psci", because="if the loader adds the node of its PSCI", file_only=True
+        ),
+        closes("late", "psci", because="no node says how to call PSCI"),
         spares(*PENS, "firmware-return", "nr-cpus", "kdump"),
     ),
 )
@@ -86,7 +88,7 @@ def contradicts_cpus(case: Case) -> Iterator[Hit]:
     do='Add method = "smc" (firmware at EL3) or "hvc" (above us at EL2).',
     source="Linux, drivers/firmware/psci/psci.c: get_set_conduit_method()",
     bears=(
-        closes("psci", because="the PSCI node does not say how to call it"),
+        closes("late", "psci", because="the PSCI node does not say how to call it"),
         spares(*PENS, "firmware-return", "nr-cpus", "kdump"),
     ),
 )
@@ -107,7 +109,7 @@ def no_method(case: Case) -> Iterator[Hit]:
     do='At EL2 firmware has to offer "smc", or enter the kernel at EL1.',
     source="Arm ARM (DDI 0487), HVC and SMC; DEN0022 (PSCI), 5.2.1",
     bears=(
-        closes("psci", because="the call does not reach the firmware"),
+        closes("late", "psci", because="the call does not reach the firmware"),
         spares(*PENS, "firmware-return", "nr-cpus", "kdump"),
     ),
 )
@@ -140,6 +142,7 @@ def wrong_level(case: Case) -> Iterator[Hit]:
     "cpu_psci_cpu_disable()",
     bears=(
         closes("psci", because="no CPU_OFF: kexec is accepted, and the jump ends in a kernel BUG"),
+        closes("late", because="the module knows PSCI 0.2 and newer"),
         unsettles(
             "kdump",
             because="if the other CPUs don't matter: each dies in the call that is not there",
@@ -193,12 +196,13 @@ def _fault(case: Case, *, certain: bool) -> Iterator[Hit]:
     why="Firmware answers CPU_OFF, and the CPU never comes back from it: CPU hotplug loses CPUs, "
     "and after kexec one CPU is left. That a tree promises PSCI, and that CPUs started, is no "
     "proof of the way back. The list is a file, with what was seen and where.",
-    do="Don't take CPUs offline on such a board, and prefer an ordinary reboot to kexec, until its "
-    "firmware is mended.",
+    do="Don't take CPUs offline on such a board without the late pen, which never lets the call "
+    "reach the firmware, and prefer an ordinary reboot to kexec without it, until the firmware is "
+    "mended.",
     source="src/roundpen/check/psci.toml, each row with its own source",
     bears=(
         closes("psci", because="this firmware loses each CPU that goes off: one is left"),
-        spares(*PENS, "firmware-return", "nr-cpus", "kdump"),
+        spares("late", *PENS, "firmware-return", "nr-cpus", "kdump"),
     ),
 )
 def loses_cpus(case: Case) -> Iterator[Hit]:

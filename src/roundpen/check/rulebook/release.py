@@ -11,7 +11,7 @@ from roundpen.check.bearing import PENS, closes, spares, unsettles
 from roundpen.check.board import WORD_SIZE, Cpu, Range, ReleaseState
 from roundpen.check.facts import LINE
 from roundpen.check.findings import Case, Hit, Severity, rule
-from roundpen.check.rulebook.words import names, of
+from roundpen.check.rulebook.words import MODULE_WANTS_ALL, names, of
 
 PROP = "cpu-release-addr"
 _NAMED = 4
@@ -28,6 +28,7 @@ _NAMED = 4
     "`missing or invalid cpu-release-addr property`",
     bears=(
         unsettles(
+            "late",
             *PENS,
             "firmware-return",
             "nr-cpus",
@@ -36,6 +37,7 @@ _NAMED = 4
             file_only=True,
         ),
         closes(*PENS, "firmware-return", because="a CPU has no release address (RELEASE_WORD_BAD)"),
+        closes("late", because=MODULE_WANTS_ALL),
         spares("psci", "nr-cpus", "kdump"),
     ),
 )
@@ -67,6 +69,7 @@ def missing(case: Case) -> Iterator[Hit]:
             "nr-cpus",
             because="a release address can't be read (RELEASE_WORD_BAD)",
         ),
+        closes("late", because=MODULE_WANTS_ALL),
         spares("psci", "kdump"),
     ),
 )
@@ -95,6 +98,7 @@ def wrong_length(case: Case) -> Iterator[Hit]:
     source="Linux, arch/arm64/boot/dts/apple/t8103.dtsi; arch/arm64/kernel/smp_spin_table.c",
     bears=(
         unsettles(
+            "late",
             *PENS,
             "firmware-return",
             "nr-cpus",
@@ -107,6 +111,7 @@ def wrong_length(case: Case) -> Iterator[Hit]:
             "nr-cpus",
             because="the loader left release addresses at 0 (RELEASE_WORD_BAD)",
         ),
+        closes("late", because=MODULE_WANTS_ALL),
     ),
 )
 def zero(case: Case) -> Iterator[Hit]:
@@ -138,7 +143,7 @@ def zero(case: Case) -> Iterator[Hit]:
             "nr-cpus",
             because="a release word is not aligned (RELEASE_WORD_BAD)",
         ),
-        spares("psci", "kdump"),
+        spares("late", "psci", "kdump"),
     ),
 )
 def unaligned(case: Case) -> Iterator[Hit]:
@@ -269,7 +274,7 @@ def unreserved(case: Case) -> Iterator[Hit]:
         closes(
             "firmware-return", "nr-cpus", because="unsafe: a release word is reserved in part only"
         ),
-        spares("psci", *PENS, "kdump"),
+        spares("late", "psci", *PENS, "kdump"),
     ),
 )
 def reserved_in_part(case: Case) -> Iterator[Hit]:

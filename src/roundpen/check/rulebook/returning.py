@@ -59,6 +59,7 @@ _CLAUSE = {
 
 ONE_REFUSED = (
     unsettles("firmware-return", because="if the CPUs that the kernel does not believe can stay"),
+    closes("late", because="the module refuses a way back that it can't believe"),
     STAY_BEHIND,
     spares("psci", *PENS, "nr-cpus"),
 )
@@ -151,7 +152,7 @@ def _refused(case: Case, code: str) -> Iterator[Cpu]:
             "firmware-return", because="this firmware promises no way back (no cpu-return-addr)"
         ),
         STAY_BEHIND,
-        spares(*PENS, "nr-cpus"),
+        spares("late", *PENS, "nr-cpus"),
     ),
 )
 def no_way_back(case: Case) -> Iterator[Hit]:

@@ -13,6 +13,8 @@ STAY_BEHIND = unsettles(
     "kdump", because="not refused, not reliable: the other CPUs stay in the dead kernel"
 )
 ENDS_IN_BUG = "kexec is accepted on some CPUs, and the jump ends in a kernel BUG"
+MODULE_WANTS_ALL = "Linux leaves out a CPU of the tree, and the module refuses then"
+"""Where a tree's mistake costs a CPU: the next kernel's tree could not speak for that one."""
 LEFT_OUT = "if the CPUs that Linux starts are enough: it leaves others out"
 """Where a tree's mistake costs a CPU, with or without kexec."""
 
