@@ -101,7 +101,7 @@ static int __init find_holding_pen(void)
 
 int __init roundpen_entry_find(void)
 {
-	if (!strcmp(roundpen_way(), "psci"))
+	if (roundpen_by_psci())
 		return roundpen_psci_entry(&entry);
 	return find_holding_pen();
 }

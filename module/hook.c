@@ -16,28 +16,32 @@
 
 static struct cpu_operations ours __ro_after_init;
 static struct cpu_operations original __ro_after_init;
+static struct cpu_operations without_return __ro_after_init;
 
 /*
- * Once a CPU is lost the answer is the kernel's own again: no cpu_die, so the other CPUs stay
- * and kexec is refused (A2, A3 of the contract). A crash is another matter, it waits for nobody
- * (C1): it asks from the handler of its IPI.
+ * Once a CPU is lost the answer is that of a spin-table again: no cpu_die, so the other CPUs stay
+ * and kexec is refused (A2, A3 of the contract); those that are parked can still be booted. Not
+ * the kernel's own answer: under PSCI it would be another way out. A crash is another matter, it
+ * waits for nobody (C1): it asks from the handler of its IPI.
  */
 static bool step_aside(void)
 {
 	return roundpen_any_lost() && !in_hardirq() && !in_nmi();
 }
+
 NOKPROBE_SYMBOL(step_aside);
 
 static int answer(struct kprobe *probe, struct pt_regs *regs)
 {
-	if (regs->regs[0] >= roundpen_pen.count || step_aside())
+	if (regs->regs[0] >= roundpen_pen.count)
 		return 0;
-	regs->regs[0] = (unsigned long)&ours;
+	regs->regs[0] = (unsigned long)(step_aside() ? &without_return : &ours);
 	/* A call may have come by a register: what it left in BTYPE is not for the caller. */
 	regs->pstate &= ~PSR_BTYPE_MASK;
 	instruction_pointer_set(regs, procedure_link_pointer(regs));
 	return 1;
 }
+
 NOKPROBE_SYMBOL(answer);
 
 static struct kprobe hook = {
@@ -48,6 +52,11 @@ static struct kprobe hook = {
 const char *roundpen_way(void)
 {
 	return ours.name;
+}
+
+bool roundpen_by_psci(void)
+{
+	return !strcmp(ours.name, "psci");
 }
 
 /* The operations that all CPUs have; the boot CPU may have none (cpu_ops.c, init_bootcpu_ops). */
@@ -73,6 +82,10 @@ static int __init common_operations(const struct cpu_operations **common)
 
 static int __init judge(const struct cpu_operations *theirs)
 {
+	int error = roundpen_psci_judge(theirs->name);
+
+	if (error || !strcmp(theirs->name, "psci"))
+		return error;
 	if (strcmp(theirs->name, "spin-table")) {
 		roundpen_refused("the CPUs' enable-method is %s, not spin-table", theirs->name);
 		return -EOPNOTSUPP;
@@ -113,6 +126,10 @@ int __init roundpen_hook_find(void)
 	ours = *theirs;
 	ours.cpu_boot = roundpen_release;
 	ours.cpu_postboot = roundpen_arrived;
+	without_return = ours;
+	without_return.cpu_can_disable = NULL;
+	without_return.cpu_disable = NULL;
+	without_return.cpu_die = NULL;
 	ours.cpu_can_disable = roundpen_can_disable;
 	ours.cpu_disable = roundpen_disable;
 	ours.cpu_die = roundpen_die;
@@ -128,8 +145,14 @@ int __init roundpen_hook_arm(void)
 	hook.addr = NULL;
 	hook.flags = 0;
 	error = register_kprobe(&hook);
-	if (error)
+	if (error) {
 		roundpen_refused("no probe on get_cpu_ops: %d", error);
+		return error;
+	}
+	/* Until now somebody could turn one off through the firmware. */
+	error = roundpen_by_psci() ? roundpen_psci_all_on() : 0;
+	if (error)
+		unregister_kprobe(&hook);
 	return error;
 }
 

@@ -75,6 +75,9 @@ int __init roundpen_online_files_add(void)
 	unsigned int cpu;
 	int error;
 
+	/* PSCI has a way out: there they are. */
+	if (roundpen_by_psci())
+		return 0;
 	for (cpu = 0; cpu < roundpen_pen.count; cpu++) {
 		struct device *device = get_cpu_device(cpu);
 
@@ -93,5 +96,6 @@ int __init roundpen_online_files_add(void)
 
 void roundpen_online_files_remove(void)
 {
-	remove_first(roundpen_pen.count);
+	if (!roundpen_by_psci())
+		remove_first(roundpen_pen.count);
 }

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Stand-ins for what psci.c and guard_*.c have: gone when those are here. */
+/* Stand-ins for what guard_*.c have: gone when those are here. */
 #include <linux/errno.h>
 #include <linux/compiler.h>
 #include "roundpen.h"
-
-int __weak roundpen_psci_entry(u64 *secondary_entry)
-{
-	return -EOPNOTSUPP;
-}
 
 int __weak roundpen_guards_arm(void)
 {

@@ -4,7 +4,6 @@
 
 #include <linux/module.h>
 #include <linux/smp.h>
-#include <linux/string.h>
 #include "roundpen.h"
 #include "word.h"
 
@@ -30,7 +29,7 @@ int roundpen_release(unsigned int cpu)
 	WRITE_ONCE(this->state, ROUNDPEN_RELEASED);
 	word_write(roundpen_entry(), this->word);
 	sev();
-	return strcmp(roundpen_way(), "psci") ? roundpen_boot_original(cpu) : 0;
+	return roundpen_by_psci() ? 0 : roundpen_boot_original(cpu);
 }
 
 /*

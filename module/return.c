@@ -21,6 +21,7 @@ bool roundpen_any_lost(void)
 {
 	return READ_ONCE(any_lost);
 }
+
 NOKPROBE_SYMBOL(roundpen_any_lost);
 
 /*

@@ -46,6 +46,7 @@ int roundpen_hook_arm(void);
 void roundpen_hook_disarm(void);
 int roundpen_boot_original(unsigned int cpu);
 const char *roundpen_way(void);			/* "spin-table" or "psci": sysfs */
+bool roundpen_by_psci(void);
 
 /* adopt.c: -ENOENT when the running tree names no pen; another errno after a line. */
 int roundpen_adopt(void);
@@ -84,13 +85,16 @@ void roundpen_sysfs_remove(void);
 int roundpen_level_find(void);
 unsigned int roundpen_level(void);		/* 1 or 2: of the CPUs when they were handed over */
 const char *roundpen_level_name(void);		/* "EL2", "EL2 VHE", "EL1" */
-/* The tables by which a CPU turns its MMU off at VHE and EL1: in the region, or in a page of ours. */
+/* The tables by which a CPU turns its MMU off at VHE and EL1: in pages of ours. */
 int roundpen_level_prepare(void);
 void roundpen_level_forget(void);
-/* Step 3 of the return (contract.md): this CPU, DAIF masked, its word already 1. */
+/* Step 3 of the return (docs/contract.md): this CPU, DAIF masked, its word already 1. */
 void __noreturn roundpen_leave(u64 return_entry);
 
-/* psci.c: where a released CPU has to go, when this kernel started its CPUs by PSCI. */
+/* psci.c: whether way= and the enable-method @method fit; 0, or an errno after a line. */
+int roundpen_psci_judge(const char *method);
+int roundpen_psci_all_on(void);			/* the same: no CPU is with the firmware */
+/* Where a released CPU has to go, when this kernel started its CPUs by PSCI. */
 int roundpen_psci_entry(u64 *secondary_entry);
 
 /* tree_edit.c: @tree is open with room (ROUNDPEN_TREE_ROOM); 0 or an error of libfdt's. */

@@ -55,6 +55,8 @@ def test_machine_arguments() -> None:
     assert vendor.machine_arguments(VirtSpec(entry_level=1))[1] == (
         "virt,secure=on,virtualization=off,gic-version=2"
     )
+    unused = vendor.machine_arguments(VirtSpec(entry_level=1, el2_unused=True))
+    assert unused[1] == "virt,secure=on,virtualization=on,gic-version=2"
 
 
 def test_argv_places_every_file() -> None:
@@ -120,6 +122,7 @@ def test_parameter_block() -> None:
         ({"absent": (0,)}, "CPU 0 can't be special"),
         ({"late": ((4, 1.0),)}, "CPU 4 can't be special"),
         ({"entry_level": 1, "other_level": (1,)}, "without EL2"),
+        ({"el2_unused": True}, "EL2 is not unused"),
         ({"load_offset": 0x10_0000}, "inside the firmware's RAM"),
     ],
 )

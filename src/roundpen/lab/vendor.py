@@ -49,7 +49,8 @@ class VirtSpec:
     (the return contract). faulty: (CPU, what is wrong with its return). no_receipt: CPUs that
     come home and never say so. late_receipt: (CPU, seconds between its coming home and its saying
     so). dirty: registers that are UNKNOWN at a reset hold garbage, as they may on a board. hvc:
-    the firmware enables HVC (SCR_EL3.HCE).
+    the firmware enables HVC (SCR_EL3.HCE). el2_unused: the CPUs have EL2, and the firmware hands
+    them over at EL1 all the same, with nobody at EL2.
     """
 
     cpus: int = 4
@@ -71,6 +72,7 @@ class VirtSpec:
     late_receipt: tuple[tuple[int, float], ...] = ()
     dirty: bool = False
     hvc: bool = True
+    el2_unused: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what QEMU or the firmware could not do. Raises UserError."""
@@ -86,6 +88,8 @@ class VirtSpec:
                     f"virt machine: CPU {number} can't be special; secondaries are numbered"
                     f" 1 to {self.cpus - 1}"
                 )
+        if self.el2_unused and self.entry_level != 1:
+            raise UserError("virt machine: EL2 is not unused where the firmware enters it")
         if self.other_level and self.entry_level != 2:
             raise UserError("virt machine: without EL2 no CPU can arrive at another level")
         if self.load_offset < params.VENDOR_BASE + params.VENDOR_SIZE - RAM:
@@ -160,7 +164,8 @@ def spec_of(machine: Machine, faults: tuple[Faulty, ...] = ()) -> VirtSpec:
 
 def machine_arguments(spec: VirtSpec) -> list[str]:
     """The arguments that make the machine: its devices, CPUs and memory."""
-    options = ["virt", "secure=on", f"virtualization={'on' if spec.entry_level == 2 else 'off'}",
+    el2 = spec.entry_level == 2 or spec.el2_unused
+    options = ["virt", "secure=on", f"virtualization={'on' if el2 else 'off'}",
                f"gic-version={spec.gic}"]  # fmt: skip
     if spec.gic == 3:
         options.append("its=off")
