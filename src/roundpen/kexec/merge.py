@@ -116,7 +116,10 @@ def _same_board(pair: _Pair) -> None:
 def _cells(outline: Outline) -> tuple[int, int]:
     cells = reading.root_cells(outline.root)
     if cells is None:
-        raise UserError(f"{outline.name}: its root's #address-cells or #size-cells can't be used")
+        raise UserError(
+            f"{outline.name}: its root's #address-cells or #size-cells can't be used",
+            remedy="give a tree with 1 or 2 of each",
+        )
     return cells
 
 
