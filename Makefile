@@ -4,9 +4,9 @@
 # missing, and does nothing when nothing is.
 
 PYTEST := .venv/bin/pytest
-SOURCES = $(wildcard src tests pen scripts hatch_build.py)
+SOURCES = $(wildcard src tests pen packaging scripts hatch_build.py)
 
-.PHONY: help demo test test-quick test-long series lint bench fuzz clean
+.PHONY: help demo test test-quick test-long series lint bench fuzz deb clean
 
 help:
 	@echo 'make demo        an emulated Raspberry Pi 3B: kexec refused, then twice with every CPU'
@@ -17,6 +17,7 @@ help:
 	@echo 'make lint        ruff and mypy'
 	@echo 'make bench       figures: instructions, boot time added, ratios to other PSCIs'
 	@echo 'make fuzz        the checker on hostile trees: Hypothesis, then atheris for FUZZ_SECONDS'
+	@echo 'make deb         Debian packages, into dist/: the command, and the module for DKMS'
 	@echo 'make clean       remove what was built here; the cache in ~/.cache/roundpen stays'
 
 demo:
@@ -45,7 +46,7 @@ series:
 
 # Not in CI. docs/status.md says when it last ran, and how it went.
 test-long:
-	@scripts/setup dev lab kernel proof fresh
+	@scripts/setup dev lab kernel proof fresh deb
 	$(PYTEST) -n 1 --timeout 7200 tests/long
 	$(PYTEST) -n 2 --dist worksteal tests/pen --qemu newest
 	$(MAKE) series
@@ -73,6 +74,12 @@ fuzz:
 	@scripts/setup dev lab fuzz
 	$(PYTEST) tests/unit/test_check_hostile.py --hypothesis-profile=fuzz --timeout=1800
 	.venv/bin/python -m tests.fuzz.fuzz_check $(FUZZ_SECONDS) build/fuzz/corpus
+
+# The wheel is built by what is in the environment, the packages by Debian's own tools.
+deb:
+	@scripts/setup dev deb
+	@.venv/bin/python packaging/build.py
+	@lintian --fail-on error,warning dist/roundpen_*.deb dist/roundpen-dkms_*.deb
 
 clean:
 	rm -rf .venv .setup.lock build dist src/roundpen/image/data src/roundpen/lab/data

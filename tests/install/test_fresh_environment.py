@@ -56,7 +56,7 @@ SAMPLES = {
 WORK = {
     "check --explain RP040", "check --rules", "lab list", "lab list virt-*", "lab list --json",
     "inspect kernel", "inspect --json kernel", "wrap -o out kernel",
-    "wrap --offer psci -o out kernel", "prove --list", "prove --document",
+    "wrap --offer psci -o out kernel", "prove --list", "prove --document", "module new-folder",
     "kexec --list",
 }  # fmt: skip
 """What works without any extra, and without a machine."""

@@ -28,6 +28,8 @@ def test_the_wheel_carries_the_pen_and_fits_every_machine(wheel: Path) -> None:
     assert facts.pen is not None
     assert "roundpen/contract/layout.py" in names
     assert {"roundpen/proof/models/return.pml", "roundpen/proof/models/return.toml"} <= set(names)
+    module = "roundpen/kexec/data/module"
+    assert {f"{module}/Kbuild", f"{module}/main.c", f"{module}/made/resident.bin"} <= set(names)
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 

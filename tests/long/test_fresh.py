@@ -25,6 +25,7 @@ COMMANDS = (
     "demo",
     "fuzz FUZZ_SECONDS=20",
     "bench BENCH=--help",
+    "deb",
     "test",
     "series",
 )

@@ -89,7 +89,7 @@ DONE = (
 )  # fmt: skip
 FOUND = ("check spin.dtb", "check clean.dtb spin.dtb")
 UNUSABLE = (
-    "kexec --dry-run missing", "kexec --dry-run --last",
+    "kexec --dry-run missing", "kexec --dry-run --last", "module tree", "module missing/folder",
     "check", "check nothing", "check clean.dtb nothing", "check --explain RP999",
     "demo --nothing", "wrap nothing -o out", "wrap kernel -o kernel", "inspect nothing",
     "inspect missing", "status --dump nothing", "lab run nowhere", "lab list nowhere",
@@ -99,7 +99,7 @@ UNUSABLE = (
     "kernel check --nothing", "kernel fetch 6.1 --into tree",
 )  # fmt: skip
 REFUSED = {
-    "kexec --last": (),
+    "kexec --last": (), "module folder": (),
     "check clean.dtb": ("libfdt",), "check --live": (), "demo": ("elftools",),
     "wrap kernel -o out": ("lz4",), "inspect kernel": ("zstandard",), "status": (),
     "lab run raspi3b": ("libfdt",), "prove": (), "prove --bytes": ("unicorn",),

@@ -31,7 +31,8 @@ class Verb(Protocol):
 
 
 VERBS = (
-    "kexec", "check", "demo", "wrap", "inspect", "status", "lab", "prove", "bench", "kernel",
+    "kexec", "check", "module", "demo", "wrap", "inspect", "status", "lab", "prove", "bench",
+    "kernel",
 )  # fmt: skip
 """The verbs, as --help lists them; each is a module of this package."""
 
