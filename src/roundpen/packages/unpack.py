@@ -37,6 +37,11 @@ def depends(deb: Deb) -> tuple[str, ...]:
     return tuple(item.split("|")[0].split("(")[0].strip() for item in text.split(",") if item)
 
 
+def control(deb: Deb) -> str:
+    """The package's control file. Raises MachineError when the package is damaged."""
+    return _checked(["dpkg-deb", "--field", str(deb.path)], deb)
+
+
 def _checked(command: list[str], deb: Deb) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
