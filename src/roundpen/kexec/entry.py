@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -26,6 +26,18 @@ class Entry:
     """Why it is the default; empty for others."""
     remarks: tuple[str, ...] = ()
     """What can't be known from here, or can't be handed on by kexec: a sentence each."""
+
+    def also(self, *remarks: str) -> Entry:
+        """The same with more remarks."""
+        return replace(self, remarks=self.remarks + remarks)
+
+    def as_default(self, reason: str) -> Entry:
+        """The same, as the one that would be booted."""
+        return replace(self, default=True, reason=reason)
+
+    def as_other(self) -> Entry:
+        """The same, as one that is not the default."""
+        return replace(self, default=False, reason="")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import stat
 from pathlib import Path
 
@@ -48,6 +49,10 @@ class Root:
             left = _parts(target) + left
         return self.folder.joinpath(*done)
 
+    def name(self, path: Path) -> str:
+        """What the system calls `path`, a file to open."""
+        return f"/{path.relative_to(self.folder)}" if path != self.folder else "/"
+
     def is_file(self, place: str) -> bool:
         """Whether a regular file is there."""
         return self.path(place).is_file()
@@ -55,6 +60,35 @@ class Root:
     def is_folder(self, place: str) -> bool:
         """Whether a folder is there."""
         return self.path(place).is_dir()
+
+    def locate(self, path: str, near: str) -> str:
+        """Where the file is that a loader calls `path`, on the file system that has `near`.
+
+        A loader knows no mount points: "/vmlinuz" on a boot partition is /boot/vmlinuz, and
+        "/@/boot/vmlinuz" in a subvolume too. The first place with such a file counts; without
+        one the innermost mount does, or the name as it is when no mounts are known.
+        """
+        mounts = self._mounts(near)
+        places = [] if mounts else [join("/", path)]
+        for point, top in (*mounts, ("/boot", "/"), ("/", "/")):
+            inside = posixpath.relpath(posixpath.normpath("/" + path.lstrip("/")), top)
+            if not inside.startswith("../"):
+                places.append(join(point, inside))
+        looked_at = places if mounts else [*places[1:], places[0]]
+        return next((place for place in looked_at if self.is_file(place)), places[0])
+
+    def _mounts(self, near: str) -> list[tuple[str, str]]:
+        """Mount points above `near`, innermost first, each with the folder that it shows.
+
+        Fields of /proc/self/mountinfo: 3 is that folder, 4 the mount point (proc(5)).
+        """
+        found = {}
+        for line in (self.text("/proc/self/mountinfo") or "").splitlines():
+            fields = [re.sub(r"\\([0-7]{3})", _octal, field) for field in line.split(" ")[:5]]
+            # A later line is mounted over an earlier one.
+            if len(fields) == 5 and _is_above(fields[4], near):
+                found[fields[4]] = fields[3]
+        return sorted(found.items(), key=lambda mount: len(mount[0]), reverse=True)
 
     def names(self, place: str) -> tuple[str, ...]:
         """The names in a folder, sorted; none when it is not there.
@@ -115,6 +149,14 @@ def _link(path: Path) -> str | None:
 def _unreadable(place: str, error: OSError) -> UserError:
     remedy = "run as root" if isinstance(error, PermissionError) else "give KERNEL"
     return UserError(f"{place}: can't be read: {reason_of(error)}", remedy=remedy)
+
+
+def _octal(found: re.Match[str]) -> str:
+    return chr(int(found[1], 8))
+
+
+def _is_above(folder: str, place: str) -> bool:
+    return folder.startswith("/") and f"{place}/".startswith(folder.rstrip("/") + "/")
 
 
 def join(folder: str, name: str) -> str:

@@ -44,25 +44,25 @@ def debian(left: str, right: str) -> int:
 
 
 def uapi(left: str, right: str) -> int:
-    """As the UAPI group's version format specification (UAPI.10) has it: systemd-boot's order."""
+    """As systemd-boot sorts, and the UAPI group's version format specification (UAPI.10).
+
+    Where the two differ it is systemd's: before a number, even 0, is what is none.
+    """
     while True:
         left, right = _known(left), _known(right)
-        if left[:1] == "~" or right[:1] == "~":
-            if left[:1] != right[:1]:
-                return -1 if left[:1] == "~" else 1
-            left, right = left[1:], right[1:]
-            continue
-        if not left or not right:
-            return bool(left) - bool(right)
-        sign = next((sign for sign in "-^." if sign in (left[0], right[0])), None)
-        if sign:
-            if left[0] != right[0]:
-                return -1 if left[0] == sign else 1
-            left, right = left[1:], right[1:]
-            continue
-        digits = left[0] in _DIGITS or right[0] in _DIGITS
+        for sign in "~", "", "-", "^", ".":
+            # One step after the other: what is behind a skipped sign is no new beginning.
+            if not sign and not (left and right):
+                return bool(left) - bool(right)
+            if sign and sign in (left[:1], right[:1]):
+                if left[:1] != right[:1]:
+                    return -1 if left[:1] == sign else 1
+                left, right = left[1:], right[1:]
+        digits = left[:1] in _DIGITS or right[:1] in _DIGITS
         one, left = _run(left, _DIGITS if digits else _LETTERS)
         two, right = _run(right, _DIGITS if digits else _LETTERS)
+        if digits and not (one and two):
+            return bool(one) - bool(two)
         if digits:
             one, two = one.lstrip("0"), two.lstrip("0")
         # Numbers without leading zeros compare as (length, text): they may be of any length.
