@@ -27,6 +27,7 @@ from tests.unit import samples
 from tests.unit.check_boards import spin
 
 SAMPLES = {
+    "A,B,..": "lab",
     "BOARD": "board.dtb",
     "CPU": "1",
     "CPUS=FAULT": "1=no-receipt",

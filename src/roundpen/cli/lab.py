@@ -55,6 +55,20 @@ def _register_run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--kexec-wrapped", action="store_true", help="kexec to the wrapped kernel, not the plain"
     )
+    parser.add_argument(
+        "--late",
+        action="store_true",
+        help="each kernel loads the module, which makes a pen and takes that of the one before",
+    )
+    parser.add_argument(
+        "--kernels",
+        default="",
+        metavar="A,B,..",
+        help="what the kexecs start, one after the other (default: always the first kernel)",
+    )
+    parser.add_argument(
+        "--module", default="", metavar="WORDS", help="the first module's parameters: way=psci"
+    )
     parser.add_argument("--hotplug", type=int, default=0, metavar="N", help="cycles per secondary")
     parser.add_argument(
         "--boot-cpu", action="store_true", help="unplug CPU 0 too, not only the secondaries"
@@ -147,9 +161,16 @@ def _check(args: argparse.Namespace) -> None:
     for name in ("kexec", "hotplug"):
         if not 0 <= getattr(args, name) <= 1000:
             raise UserError(f"--{name} {getattr(args, name)}: expected 0 to 1000")
+    if args.kexec and args.kernels.count(",") >= args.kexec:
+        raise UserError(f"--kexec {args.kexec}: --kernels names more", remedy="leave out --kexec")
     if args.kexec_wrapped and not args.wrap:
         raise UserError("--kexec-wrapped: nothing is wrapped", remedy="add --wrap psci")
 
+    if args.late and args.wrap == "psci":
+        raise UserError("--late: the kernel is to have PSCI from the pen",
+                        remedy="leave out --wrap, or take --wrap return")  # fmt: skip
+    if args.module and not args.late:
+        raise UserError("--module: no module is loaded", remedy="add --late")
     if args.crash is None and (args.spinning is not None or args.capture_append):
         raise UserError("--spinning, --capture-append: nothing crashes", remedy="add --crash CPU")
 
@@ -168,6 +189,7 @@ def job(args: argparse.Namespace) -> Job:
 
     where = machine(args.machine)
     kernel = session.kernel(args.kernel)
+    chain = tuple(session.kernel(name) for name in args.kernels.split(",") if name)
     offer = Offer[args.wrap.upper()] if args.wrap else None
     wrong = tuple(one for text in args.fault for one in faults.parse(text))
     faults.check(wrong, where)
@@ -176,19 +198,21 @@ def job(args: argparse.Namespace) -> Job:
         machine=where,
         kernel=kernel,
         scenario=Scenario(
-            kexecs=args.kexec,
+            kexecs=args.kexec or len(chain),
             cycles=args.hotplug,
             boot_cpu_too=args.boot_cpu,
             ending=Ending(args.ending),
             limit=args.limit,
             crash=None if args.crash is None else crash,
             kvm=args.kvm,
+            late=session.late((kernel, *chain), args.module) if args.late else None,
             expects=expected(
                 where,
                 offer,
                 kexec_wrapped=args.kexec_wrapped,
                 returns=session.knows_return(kernel),
                 faults=wrong,
+                late=args.late,
             ),
         ),
         faults=wrong,
@@ -196,6 +220,7 @@ def job(args: argparse.Namespace) -> Job:
         kexec_wrapped=args.kexec_wrapped,
         timeout=args.timeout,
         command_line=args.append,
+        chain=chain,
     )
 
 

@@ -37,7 +37,9 @@ class Stage:
     numbers: the firmware's number of each CPU. online: CPUs that it has when its /init starts.
     unplugged: CPUs that are asked to go offline and come back. stays: CPUs that must refuse to,
     with words of the reason ("": any). lost: CPUs that go and can't be had again. refused: loading
-    the next kernel must be refused. panics: the jump must end in a panic, not the next kernel.
+    the next kernel must be refused. late: the module is loaded, behind the first work.
+    refused_first: until then, loading must be refused. joined: CPUs that come with the module.
+    panics: the jump must end in a panic, not the next kernel.
     sent_home: CPUs that return to firmware when the next kernel is started.
     """
 
@@ -48,9 +50,17 @@ class Stage:
     stays: dict[int, str]
     lost: dict[int, str]
     refused: bool
+    late: bool
+    refused_first: bool
+    joined: frozenset[int]
     panics: bool
     leaving: Leaving
     sent_home: frozenset[int]
+
+    @property
+    def all_online(self) -> frozenset[int]:
+        """CPUs that the kernel has when its hotplug begins."""
+        return self.online | self.joined
 
     @property
     def stuck(self) -> dict[int, str]:
@@ -83,7 +93,9 @@ def _stage(scenario: Scenario, cpus: int, generation: int) -> Stage:
     online = _online(scenario, numbers, generation, captures=captures)
     stays = {cpu: wanted.stays.get(number, "") for cpu, number in enumerate(numbers)
              if wanted.refused or number in wanted.stays}  # fmt: skip
-    unplugged = tuple(sorted(online - (set() if scenario.boot_cpu_too else {0})))
+    late = scenario.late is not None and generation not in scenario.late.series
+    joined = frozenset(range(cpus)) - online if late else frozenset[int]()
+    unplugged = tuple(sorted((online | joined) - (set() if scenario.boot_cpu_too else {0})))
     mute = {numbers.index(number): why for number, why in wanted.silent.items()}
     lost = {cpu: why for cpu, why in mute.items() if scenario.cycles and cpu in unplugged}
     jumps = generation < scenario.kexecs
@@ -97,9 +109,14 @@ def _stage(scenario: Scenario, cpus: int, generation: int) -> Stage:
         stays=stays,
         lost=lost,
         refused=refused,
+        late=late,
+        refused_first=late
+        and leaving is not Leaving.END
+        and not (wanted.leaves and generation == 0),
+        joined=joined,
         panics=jumps and not refused and bool(online & set(mute) - {0}),
         leaving=leaving,
-        sent_home=_sent_home(scenario, online, leaving),
+        sent_home=_sent_home(scenario, online | joined, leaving),
     )
 
 
@@ -152,7 +169,7 @@ def counts(found: tuple[Stage, ...], generation: int, number: int, cycles: int) 
         cpu = stage.numbers.index(number)
         times = cycles if cpu in stage.unplugged and cpu not in stage.stays else 0
         goes_on = cpu == 0 and stage.generation > 0
-        if cpu in stage.online and not goes_on:
+        if cpu in stage.all_online and not goes_on:
             released += 1
         released += times
         returned += times

@@ -62,6 +62,11 @@ class Machine:
         return self.cpu.startswith("max")
 
     @property
+    def boots_on_cpu_0(self) -> bool:
+        """Whether Linux must start on CPU 0: irq-bcm2836 takes its number for the core's."""
+        return self.board == RASPI3B.board
+
+    @property
     def spin_table(self) -> bool:
         """Whether a stock kernel is expected to refuse kexec here."""
         return self.family is not Family.PSCI

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from roundpen.contract import layout
 from roundpen.contract.layout import CpuState
 from roundpen.errors import UserError
-from roundpen.lab import trials
+from roundpen.lab import late, trials
 from roundpen.lab.course import STUCK, Leaving, Stage, counts, stages
 from roundpen.lab.events import Event, work_digest
 from roundpen.lab.scenario import Ending, Scenario
@@ -40,6 +40,7 @@ class RoundTrip:
 
     `load`: what an attempt to load the next kernel came to: "", "loaded", or the refusal.
     `reached_at`: wall seconds since the start of the machine until its /init ran.
+    `module`: what it says; None where it was not loaded.
     `took`: wall seconds from the jump to this kernel's /init; for 0 the same as reached_at.
     """
 
@@ -55,6 +56,7 @@ class RoundTrip:
     stuck: dict[int, str]
     """CPUs that the kernel says can't leave it, and why."""
     logbook: Logbook | None
+    module: late.Module | None
     problems: tuple[str, ...]
 
     @property
@@ -101,6 +103,7 @@ def judge(events: Sequence[Event], scenario: Scenario, cpus: int, nonce: str) ->
         if of_this:
             trips.append(_Judge(of_this, before, scenario, course, stage, nonce).trip())
     problems = [*_missing(trips, course), *_too_much(first, course)]
+    problems += late.check_regions([trip.module for trip in trips if trip.module])
     if scenario.ending is Ending.REBOOT and not again:
         problems.append("reboot: the firmware did not start the kernel again")
     return Verdict(tuple(trips), tuple(problems))
@@ -197,13 +200,15 @@ class _Judge:
         stuck = trials.stuck(self.events)
         self.problems += trials.check_stuck(stuck, self.stage)
         self.problems += trials.check_kvm(self.events, self.scenario, self.nonce)
-        level = self.first("level")
+        said = self.first("level")
+        level = said.text.removeprefix("started at ") if said else ""
+        self.problems += late.check(self.events, self.stage, self.scenario.expects, level)
         left = (Leaving.JUMP.value, Leaving.CRASH.value)
         jumps = [event.wall_time for event in self.before if event.name in left]
         return RoundTrip(
             generation=self.generation,
             release=kernel.value("release") if kernel else "",
-            level=level.text.removeprefix("started at ") if level else "",
+            level=level,
             offer=offer,
             stepped_aside=aside,
             reached_at=start.wall_time,
@@ -212,6 +217,7 @@ class _Judge:
             load=load,
             stuck=stuck,
             logbook=book,
+            module=late.module(self.events),
             problems=tuple(self.problems),
         )
 
@@ -221,9 +227,10 @@ class _Judge:
 
     def _check_chosen(self, offer: str, aside: str, book: Logbook | None) -> None:
         wanted = self.scenario.expects
-        if offer != wanted.offer:
+        told = wanted.offer_to(self.generation)
+        if offer != told:
             self.problems.append(
-                f"the tree's offer is {offer or 'none'}, expected {wanted.offer or 'none'}"
+                f"the tree's offer is {offer or 'none'}, expected {told or 'none'}"
                 + (f"; the pen stepped aside: {aside}" if aside else "")
             )
         if wanted.stepped_aside and wanted.stepped_aside not in aside:
@@ -313,8 +320,9 @@ class _Judge:
         for label in self.scenario.labels():
             event = next((e for e in done if e.value("label") == label), None)
             wanted = work_digest(self.nonce, self.generation, label, cpu)
-            gone = cpu in self.stage.lost and label != "first"
-            if gone or cpu not in self.stage.online:
+            first = label == "first"
+            has = self.stage.online if first else self.stage.all_online
+            if cpu not in has or (cpu in self.stage.lost and not first):
                 if event is not None:
                     problems.append(f"was at work ({label}), expected it to be gone")
             elif event is None:

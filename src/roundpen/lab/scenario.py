@@ -21,6 +21,25 @@ class Ending(Enum):
     REBOOT = "reboot"
 
 
+class Pen(Enum):
+    """How a module comes to its pen, in the words of /sys/kernel/roundpen/pen."""
+
+    MADE = "made"
+    ADOPTED = "adopted"
+
+
+@dataclass(frozen=True)
+class Late:
+    """Each kernel gets the module, but for those of the generations `series`: their kernels have
+    the return series, and take the pen of the kernel before without it.
+
+    parameters: of the module, in the first kernel.
+    """
+
+    series: frozenset[int] = frozenset()
+    parameters: str = ""
+
+
 @dataclass(frozen=True)
 class Expectation:
     """What must be true for the run to pass. CPUs by the firmware's numbers."""
@@ -36,8 +55,16 @@ class Expectation:
     """What /chosen/roundpen,offer must say; "" when no pen is expected."""
     stepped_aside: str = ""
     """Words that /chosen/roundpen,refused must contain, when the pen must step aside."""
+    late: Pen | None = None
+    """How the first kernel's module comes to its pen; None without a module."""
+    leaves: bool = False
+    """The first kernel can leave without the module (PSCI)."""
     live_pen: str = ""
     """The same from the first kexec on, when that kernel is wrapped too and finds a live pen."""
+
+    def offer_to(self, generation: int) -> str:
+        """What the tree of that kernel says: the tree of the one that made the pen nothing."""
+        return "" if self.late is Pen.MADE and generation == 0 else self.offer
 
 
 @dataclass(frozen=True)
@@ -59,7 +86,7 @@ class Scenario:
 
     `crash`: how the last of these kernels ends. `limit`: what keeps the first kernel from
     bringing up all CPUs ("maxcpus=2", "nosmp"); the next ones are not told. `kvm`: each kernel
-    starts a virtual machine, before and after hotplug.
+    starts a virtual machine, before and after hotplug. `late`: the module sends CPUs home.
     """
 
     kexecs: int = 0
@@ -72,6 +99,7 @@ class Scenario:
     limit: str = ""
     crash: Crash | None = None
     kvm: bool = False
+    late: Late | None = None
     expects: Expectation = field(default_factory=Expectation)
 
     def labels(self) -> tuple[str, ...]:
@@ -96,6 +124,7 @@ def expected(
     kexec_wrapped: bool = False,
     returns: bool = False,
     faults: tuple[Faulty, ...] = (),
+    late: bool = False,
 ) -> Expectation:
     """What must come of a run on `machine`, with or without the pen.
 
@@ -104,7 +133,10 @@ def expected(
     unless the machine is one where the pen must step aside: then all is as without.
     `kexec_wrapped`: the kernels that are kexec'ed to are wrapped too. To a kernel that does
     not know cpu-return-addr, the return offer changes nothing. `faults`: of the firmware.
+    `late`: each kernel loads the module, unless it knows cpu-return-addr.
     """
+    if late:
+        return _late(machine, wrap)
     bare = _bare(machine, faults, returns=returns)
     if wrap is None:
         return bare
@@ -118,6 +150,17 @@ def expected(
     live_pen = layout.REFUSAL_TEXT[Refusal.LIVE_PEN] if kexec_wrapped else ""
     refused = wrap is Offer.RETURN and not returns
     return Expectation(offer=wrap.name.lower(), refused=refused, live_pen=live_pen)
+
+
+def _late(machine: Machine, wrap: Offer | None) -> Expectation:
+    """A pen of somebody else's is taken; its CPUs come back without one of ours."""
+    found = Pen.ADOPTED if machine.returns or wrap is Offer.RETURN else Pen.MADE
+    return Expectation(
+        stays={0: ""} if machine.boots_on_cpu_0 else {},
+        offer="" if machine.returns and wrap is None else Offer.RETURN.name.lower(),
+        late=found,
+        leaves=not machine.spin_table,
+    )
 
 
 def _bare(machine: Machine, faults: tuple[Faulty, ...], *, returns: bool) -> Expectation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from roundpen.contract.layout import Offer
 from roundpen.errors import MachineError, UserError
 from roundpen.image import payload
 from roundpen.image.wrap import wrap_file
-from roundpen.kernel import debian, trimmed
+from roundpen.kernel import debian, module, trimmed
 from roundpen.lab import emulator as emulators
 from roundpen.lab import qemu, run, vendor
-from roundpen.lab.course import Spoken, spoken
+from roundpen.lab.course import Spoken, spoken, stages
 from roundpen.lab.events import Event, parser
 from roundpen.lab.faults import Faulty
 from roundpen.lab.guest import programs, root
@@ -25,7 +25,7 @@ from roundpen.lab.guest.root import Member
 from roundpen.lab.machines import Family, Machine
 from roundpen.lab.roundtrip import Verdict, judge, split_at_reboot
 from roundpen.lab.run import Stopped, Transcript
-from roundpen.lab.scenario import Ending, Scenario
+from roundpen.lab.scenario import Ending, Late, Scenario
 from roundpen.lab.steps import steps
 from roundpen.lab.uboot import UBoot
 
@@ -48,6 +48,8 @@ class Kernel:
 class Job:
     """One run to do. `wrap` None: the plain kernel. `kexec_wrapped`: kexec to the wrapped one.
 
+    `chain`: what each kexec starts, one kernel after the other; for those that are not named,
+    `kernel` again.
     `faults`: what is wrong with a firmware that takes CPUs back. `files`: more for the root of
     the first kernel's guest; a kexec does not take them along. `loader`: what starts the kernel,
     where it is not QEMU.
@@ -63,6 +65,14 @@ class Job:
     faults: tuple[Faulty, ...] = ()
     files: Mapping[str, Member] = field(default_factory=dict)
     loader: UBoot | None = None
+    chain: tuple[Kernel, ...] = ()
+
+    @property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """The kernel of each generation that the scenario comes to."""
+        count = len(stages(self.scenario, self.machine.cpus))
+        named = (self.kernel, *self.chain)
+        return (*named, *[self.kernel] * (count - len(named)))[:count]
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,12 @@ def knows_return(kernel: Kernel) -> bool:
     Raises UserError when it is no kernel.
     """
     return b"cpu-return-addr\0" in payload.load(kernel.image).image
+
+
+def late(kernels: Sequence[Kernel], parameters: str = "") -> Late:
+    """The late pen's part of a scenario in which `kernels` run one after the other."""
+    knowing = (at for at, one in enumerate(kernels) if knows_return(one))
+    return Late(frozenset(knowing), parameters)
 
 
 def perform(job: Job, transcript: Path | None = None) -> Result:
@@ -258,13 +274,32 @@ def guest_root(job: Job, nonce: str, image: Path) -> bytes:
     scenario = replace(job.scenario, modules=tuple(names))
     if scenario.kvm:
         files["lib/kvm-probe"] = Member(programs.kvm_probe(), executable=True)
-    if scenario.kexecs or scenario.crash:
+    if job.chain or scenario.late:
+        files |= _chain(job)
+    elif scenario.kexecs or scenario.crash:
         files["kexec/Image"] = Member(image.read_bytes())
     lines = steps(scenario, job.machine.cpus)
     files["scenario"] = Member(("\n".join(lines) + "\n").encode())
     files["nonce"] = Member(f"{nonce}\n".encode())
     files["generation"] = Member(b"0\n")
     return root.archive(files)
+
+
+def _chain(job: Job) -> dict[str, Member]:
+    """The Image and the module of each kernel, once, and which generation has which."""
+    kernels = job.kernels
+    course = stages(job.scenario, job.machine.cpus)
+    names = list(dict.fromkeys(one.name for one in kernels))
+    files = {}
+    for number, name in enumerate(names):
+        (one, *_) = (kernel for kernel in kernels if kernel.name == name)
+        at = [generation for generation, other in enumerate(kernels) if other.name == name]
+        if at[-1] > 0:
+            files[f"kexec/{number}/Image"] = Member(payload.load(one.image).image)
+        if any(course[generation].late for generation in at):
+            files[f"kexec/{number}/roundpen.ko"] = Member(module.build(name).read_bytes())
+    lines = [f"{at} {names.index(one.name)}\n" for at, one in enumerate(kernels)]
+    return files | {"chain": Member("".join(lines).encode())}
 
 
 def command_line(job: Job) -> str:

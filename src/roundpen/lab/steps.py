@@ -20,6 +20,11 @@ def _of_one(scenario: Scenario, stage: Stage) -> list[str]:
     found = ["report", "work first"]
     kvm = ["kvm first"] if scenario.kvm else []
     found += kvm
+    if stage.refused_first:
+        found.append("before")
+    if stage.late and scenario.late is not None:
+        words = scenario.late.parameters if stage.generation == 0 else ""
+        found.append(f"late {words}".rstrip())
     if stage.unplugged:
         found.append(f"hotplug {scenario.cycles} {' '.join(map(str, stage.unplugged))}")
     if scenario.cycles:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 from rich.table import Table
@@ -22,6 +23,9 @@ def headline(trip: RoundTrip, result: Result) -> str:
         how = "capture kernel"
     count = f"{trip.accounted} of {len(trip.cpus)} CPUs accounted for"
     offer = f", offer {trip.offer}" if trip.offer else ""
+    if trip.module is not None:
+        base = trip.module.region.partition(" ")[0]
+        offer += f", {trip.module.level}, late pen {trip.module.pen} at {base}"
     aside = f", the pen stepped aside: {trip.stepped_aside}" if trip.stepped_aside else ""
     return (
         f"{how}: {trip.release or result.job.kernel.name} at {trip.level or 'EL?'}{offer}{aside}; "
@@ -72,6 +76,8 @@ def _row(account: CpuAccount, trip: RoundTrip) -> tuple[str | Text, ...]:
 def closing(result: Result) -> Iterator[str]:
     """The verdict, all that speaks against it, and where the console's lines are."""
     for trip in result.verdict.trips:
+        if trip.module and trip.module.before:
+            yield f"kexec -l under kernel {trip.generation}, no module: {trip.module.before}"
         if trip.load:
             yield f"kexec -l under kernel {trip.generation}: {trip.load}"
         for cpu, why in trip.stuck.items():
@@ -135,6 +141,7 @@ def _trip_as_json(trip: RoundTrip, result: Result) -> dict[str, object]:
         "release": trip.release,
         "level": trip.level,
         "offer": trip.offer or None,
+        "module": dataclasses.asdict(trip.module) if trip.module else None,
         "stepped_aside": trip.stepped_aside or None,
         "reached_at": round(trip.reached_at, 3),
         "took": round(trip.took, 3),

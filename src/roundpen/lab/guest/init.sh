@@ -149,25 +149,33 @@ words() { # offset in the region, bytes
 
 logbook() { # spans: offset:size of the header, offset:stride:size of the slots
 	node=$(echo /proc/device-tree/reserved-memory/roundpen@*)
-	if [ ! -d "$node" ]; then
+	if [ -d "$node" ]; then
+		words=words
+		base=$((0x${node##*@}))
+		count=$(($(devmem $((base + $1 + 24)) 32)))
+	elif [ -e $late/logbook ]; then
+		words=late_words
+		fact region
+		base=$((${fact%% *}))
+		count=$(od -A n -t u4 -j $(($1 + 24)) -N 4 $late/logbook)
+	else
 		event logbook-none "no node /reserved-memory/roundpen@"
 		return
 	fi
-	base=$((0x${node##*@}))
 	event logbook-base "base=$base"
-	words "$1" "$2"
-	count=$(($(devmem $((base + $1 + 24)) 32)))
+	$words "$1" "$2"
 	slot=0
 	while [ "$slot" -lt "$count" ]; do
-		words $(($3 + slot * $4)) "$5"
+		$words $(($3 + slot * $4)) "$5"
 		slot=$((slot + 1))
 	done
 }
 
 pack() { # /tmp/next.cpio, the next generation's root: this one once more, one generation on
 	echo $((generation + 1)) >/generation
-	(cd / && { echo bin; find init generation nonce scenario bin/busybox bin/kexec lib kexec; } |
-		cpio -o -H newc >/tmp/next.cpio) 2>/dev/null
+	unneeded >/tmp/unneeded
+	(cd / && { echo bin; find init generation nonce scenario bin/busybox bin/kexec lib kexec chain |
+		grep -v -x -F -f /tmp/unneeded; } | cpio -o -H newc >/tmp/next.cpio) 2>/dev/null
 	echo "$generation" >/generation
 }
 
@@ -180,11 +188,12 @@ without() { # words: this kernel's command line, but for those
 }
 
 load() { # words that the next kernel's command line must not have
-	if [ ! -e /kexec/Image ]; then event kexec-load "status=1 said=no /kexec/Image"; return; fi
+	next_kernel
+	if [ ! -e "$image" ]; then event kexec-load "status=1 said=no $image"; return; fi
 	pack
 	# -i: without the digest that purgatory computes with the caches off. It says nothing about
 	# CPUs and costs 20 s of emulation.
-	attempt kexec -l -i /kexec/Image --initrd=/tmp/next.cpio --command-line="$(without "$@")"
+	attempt kexec -l -i "$image" --initrd=/tmp/next.cpio --command-line="$(without "$@")"
 	why=$(kernel_says '/[Cc]ommand line/d; /[Kk]exec/{s/^\[[^]]*\] //;p}' | tail -n 1)
 	read -r loaded </sys/kernel/kexec_loaded
 	event kexec-load "status=$status loaded=$loaded said=${said%%"$newline"*} kernel=$why"
@@ -225,6 +234,7 @@ finish() { # how
 }
 
 . /lib/trials.sh
+. /lib/late.sh
 
 stay
 uptime
@@ -244,6 +254,8 @@ while read -r when verb rest; do
 	load-capture) load_capture $rest ;;
 	crash) crash $rest ;;
 	kvm) kvm $rest ;;
+	before) before ;;
+	late) load_late $rest ;;
 	modules) modules $rest ;;
 	run) run "$rest" ;;
 	finish) finish $rest ;;

@@ -49,6 +49,7 @@ def base() -> dict[str, Member]:
         "init": Member(_script("init.sh"), executable=True),
         "lib/work.sh": Member(_script("work.sh")),
         "lib/trials.sh": Member(_script("trials.sh")),
+        "lib/late.sh": Member(_script("late.sh")),
         "bin/busybox": Member(
             _first(folder, ("bin/busybox", "usr/bin/busybox")).read_bytes(), True
         ),

@@ -20,9 +20,10 @@ load_on() { # CPU that asks, words as for load
 }
 
 load_capture() { # words for the capture kernel's command line
+	next_kernel
 	pack
 	# The first kernel's own words would reserve memory again, or limit the CPUs again.
-	attempt kexec -p -i /kexec/Image --initrd=/tmp/next.cpio --command-line="$(without \
+	attempt kexec -p -i "$image" --initrd=/tmp/next.cpio --command-line="$(without \
 		$(tr ' ' '\n' </proc/cmdline | grep -E '^(crashkernel=|maxcpus=|nosmp)')) $*"
 	read -r loaded </sys/kernel/kexec_crash_loaded
 	event kexec-load "status=$status loaded=$loaded said=${said%%"$newline"*} kernel="
