@@ -148,13 +148,10 @@ def _left_loaded(ready: Loaded) -> list[str]:
 
 def _list(args: argparse.Namespace) -> int:
     from roundpen.kexec import choice
-    from roundpen.report import boot_menu as report
+    from roundpen.report import kexec_list
 
     menu = choice.look()
-    if args.json:
-        _print([json.dumps(report.as_json(menu), indent=2)])
-    else:
-        _print(report.lines(menu))
+    _print([kexec_list.document(menu)] if args.json else kexec_list.lines(menu))
     return Exit.DONE
 
 

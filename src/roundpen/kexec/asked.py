@@ -3,19 +3,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from roundpen.check import sysfs
 from roundpen.errors import RoundpenError, UserError
-from roundpen.kexec import choice
+from roundpen.kexec import choice, words
 from roundpen.kexec.entry import Entry
 from roundpen.kexec.wanted import Wanted, Way
-
-LOADERS = ("BOOT_IMAGE=", "initrd=")
-"""What loaders add to the command line about what they loaded: not true of another kernel."""
-LIMITS = ("nr_cpus=1", "maxcpus=", "nosmp")
-"""What kept the running kernel from its CPUs. The next one is to have them."""
 
 
 def wanted(
@@ -65,18 +59,7 @@ def running(root: Path = Path("/")) -> str:
     text = sysfs.text(root / "proc/cmdline")
     if text is None:
         raise UserError("/proc/cmdline: cannot be read", remedy="give --command-line")
-    return " ".join(
-        word for word in _words(text) if not word.startswith(LOADERS) and not _limits(word)
-    )
-
-
-def _words(text: str) -> list[str]:
-    """As the kernel takes them apart (lib/cmdline.c, next_arg()): blanks in quotes are kept."""
-    return re.findall(r'(?:"[^"]*(?:"|$)|\S)+', text)
-
-
-def _limits(word: str) -> bool:
-    return word in LIMITS or any(limit.endswith("=") and word.startswith(limit) for limit in LIMITS)
+    return words.for_another(text)
 
 
 def _entry_of(kernel: Path, root: Path) -> Entry | None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import re
 
-from roundpen.kexec import versions
+from roundpen.kexec import versions, words
 from roundpen.kexec.entry import Entry, Menu
 from roundpen.kexec.places import Root
 
 _LINKS = ("/vmlinuz", "/boot/vmlinuz")
 _NOT_MEANT = re.compile(r"\.(dpkg-\w+|old-dkms|sig|bak)$")
-_FROM_GRUB = re.compile(r"^(BOOT_IMAGE|initrd)=")
 
 
 def menu(root: Root) -> Menu:
@@ -57,6 +56,5 @@ def _entry(root: Root, name: str, reason: str) -> Entry:
 
 
 def running_command_line(root: Root) -> str:
-    """The running kernel's, without what a loader said of its own files."""
-    words = (root.text("/proc/cmdline") or "").split()
-    return " ".join(word for word in words if not _FROM_GRUB.match(word))
+    """The running kernel's, as another may have it; empty when it is not known."""
+    return words.for_another(root.text("/proc/cmdline") or "")

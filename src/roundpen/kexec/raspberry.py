@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from roundpen.kexec import config_txt
+from roundpen.kexec import config_txt, words
 from roundpen.kexec.config_txt import Config
 from roundpen.kexec.debian import running_command_line
 from roundpen.kexec.entry import Entry, Menu
@@ -139,8 +139,8 @@ def _command_line(root: Root, folder: str, config: Config, prefix: str, remarks:
     lines = [line.strip() for line in (root.text(place) or "").splitlines() if line.strip()]
     if len(lines) > 1:
         remarks.append(f"{place} has {len(lines)} lines, the firmware takes the first")
-    own = lines[0].split() if lines else []
-    running = running_command_line(root).split()
+    own = words.split(lines[0]) if lines else []
+    running = words.split(running_command_line(root))
     if own and running[-len(own) :] == own:
         return " ".join(running)
     if not lines:
