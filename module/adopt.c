@@ -190,11 +190,13 @@ static int __init settle(void)
 
 	for (cpu = 1; cpu < roundpen_pen.count; cpu++) {
 		u64 word = word_read(roundpen_pen.cpus[cpu].word);
+		u64 expected = roundpen_in_firmware(cpu) ? WORD_PARKED : roundpen_entry();
 
-		if (word == roundpen_entry())
+		if (roundpen_in_firmware(cpu))
+			roundpen_pen.cpus[cpu].state = ROUNDPEN_PARKED;
+		if (word == expected)
 			continue;
-		roundpen_refused("CPU%u: its word is 0x%llx, not this kernel's entry 0x%llx", cpu,
-				 word, roundpen_entry());
+		roundpen_refused("CPU%u: its word is 0x%llx, expected 0x%llx", cpu, word, expected);
 		return -EINVAL;
 	}
 	word_write(roundpen_entry(), roundpen_pen.cpus[0].word);

@@ -44,6 +44,10 @@ static int __init look(void)
 		return -EOPNOTSUPP;
 	}
 	error = roundpen_hook_find();
+	if (!error && roundpen_by_psci() && num_present_cpus() < num_possible_cpus()) {
+		roundpen_refused("nosmp: the CPUs are off in the firmware, kexec works as it is");
+		error = -EOPNOTSUPP;
+	}
 	if (!error)
 		error = roundpen_level_find();
 	if (!error)

@@ -94,7 +94,15 @@ static void __init fill_logbook(void)
 	writeq_relaxed(LOGBOOK_MAGIC, logbook(LOG_MAGIC));
 }
 
-/* All CPUs are in the kernel, and their words say so (W4, W5). */
+/* In the kernel, and the word says so (W4, W5). */
+static void __init fill_slot(unsigned int number)
+{
+	writeq_relaxed(roundpen_entry(), slot(number, SLOT_RELEASE));
+	writel_relaxed(STATE_ON, slot(number, SLOT_STATE));
+	writeq_relaxed(1, slot(number, SLOT_RELEASED));
+	writeq_relaxed(counter(), slot(number, SLOT_EVENT_AT));
+}
+
 static void __init fill_slots(void)
 {
 	unsigned int number;
@@ -102,15 +110,14 @@ static void __init fill_slots(void)
 	for (number = 0; number < roundpen_pen.count; number++) {
 		struct roundpen_cpu *cpu = &roundpen_pen.cpus[number];
 
-		writeq_relaxed(roundpen_entry(), slot(number, SLOT_RELEASE));
-		writeq_relaxed(cpu->mpidr, slot(number, SLOT_MPIDR));
-		writel_relaxed(STATE_ON, slot(number, SLOT_STATE));
-		writeq_relaxed(1, slot(number, SLOT_RELEASED));
-		writeq_relaxed(counter(), slot(number, SLOT_EVENT_AT));
 		cpu->word = slot(number, SLOT_RELEASE);
 		cpu->release_word = roundpen_pen.base + SLOT_OFFSET + number * SLOT_SIZE;
 		cpu->return_entry = roundpen_pen.base + RESIDENT_RETURN;
-		cpu->state = ROUNDPEN_IN_KERNEL;
+		writeq_relaxed(cpu->mpidr, slot(number, SLOT_MPIDR));
+		/* What is not in the kernel has not been seen by the pen either: STATE_ABSENT, 0. */
+		cpu->state = roundpen_in_firmware(number) ? ROUNDPEN_PARKED : ROUNDPEN_IN_KERNEL;
+		if (cpu->state == ROUNDPEN_IN_KERNEL)
+			fill_slot(number);
 	}
 }
 
@@ -197,6 +204,8 @@ int __init roundpen_make(void)
 	roundpen_pen.ours = true;
 	/* From here on the pages are the pen's for ever, whatever comes. */
 	error = roundpen_reserve();
+	if (!error)
+		error = roundpen_gather();
 	if (error)
 		unmap();
 	return error;

@@ -58,6 +58,10 @@ void roundpen_made_forget(void);
 int roundpen_reserve(void);
 void *roundpen_address_of(const char *name);	/* a function that isn't exported, or NULL */
 
+/* gather.c: CPUs that this kernel has left in the firmware, nosmp. */
+bool roundpen_in_firmware(unsigned int cpu);
+int roundpen_gather(void);
+
 /* entry.c: where a released CPU has to go in this kernel; W5 wants it in the boot CPU's word. */
 int roundpen_entry_find(void);
 u64 roundpen_entry(void);			/* physical address */
@@ -104,6 +108,10 @@ int roundpen_tree_edit(void *tree, const struct roundpen_pen *pen);
 const char *roundpen_tree_check(const void *tree, size_t size, const struct roundpen_pen *pen);
 
 /* guard_*.c: each arms what it needs and undoes it; the last load decides about the pin. */
+/* depart.c: the CPUs leave before the jump, while it can still be refused. */
+int roundpen_departure_arm(void);
+void roundpen_departure_disarm(void);
+
 int roundpen_guards_arm(void);
 void roundpen_guards_disarm(void);
 bool roundpen_loaded(void);			/* an image is loaded, the module is pinned: sysfs */
