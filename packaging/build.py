@@ -72,7 +72,7 @@ def _gather(here: Path, environment: dict[str, str]) -> None:
     shutil.copytree(ROOT / "docs", here / "docs")
     shutil.copyfile(ROOT / "README.md", here / "README.md")
     (here / "units").mkdir()
-    for unit in sorted(UNITS.glob("*.service")):
+    for unit in sorted(UNITS.iterdir()):
         shutil.copyfile(unit, here / "units" / unit.name)
     _run([sys.executable, "-m", "roundpen", "module", str(here / "module")], here, environment)
 

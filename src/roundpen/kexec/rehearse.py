@@ -32,7 +32,8 @@ from roundpen.logbook.parse import CpuEntry, Logbook
 
 CPUS = Path("sys/devices/system/cpu")
 """Below the root folder."""
-_PASSWORD = b"roundpen rehearses"
+_ROUNDS = 100
+"""Of the work that a CPU does to show that it is back."""
 _RUNS_ON = 36
 """Field "processor" of /proc/self/stat, counted from behind the name (man proc(5): field 39)."""
 
@@ -233,9 +234,11 @@ class _Stage:
         except OSError:
             return None
         try:
-            digest = hashlib.pbkdf2_hmac("sha256", _PASSWORD, b"%d" % cpu, 100)
+            seen = b"%d" % cpu
+            for _ in range(_ROUNDS):
+                seen = hashlib.sha256(seen).digest()
             text = read_bounded(self._root / "proc/self/stat", 4096).rpartition(b")")[2]
-            return bool(digest) and int(text.split()[_RUNS_ON]) == cpu
+            return int(text.split()[_RUNS_ON]) == cpu
         finally:
             os.sched_setaffinity(0, allowed)
 
