@@ -30,7 +30,7 @@ _LOG_MAX = 8 << 20
 _SECONDS = 30
 _OF_INTEREST = re.compile(
     r"kexec|CPU.*(stuck|stale|on ?line|offline|firmware|started at EL)|CPU\d+:? |psci"
-    r"|(boot|physical) CPU",
+    r"|(boot|physical) CPU|52-bit Virtual",
     re.I,
 )
 _BAD_STATES = (CpuState.ABSENT, CpuState.FAILED, CpuState.WRONG_LEVEL, CpuState.DEAD)
@@ -126,14 +126,28 @@ def _config(root: Path, release: str) -> dict[str, str] | None:
         return options(text.decode("utf-8", "replace"))
     except (RoundpenError, zlib.error):
         pass
+    return config_of(root, release)
+
+
+def config_of(root: Path, release: str) -> dict[str, str] | None:
+    """The stored configuration of a kernel of this system; None when there is none."""
     if "/" in release:
         return None
     for place in (f"boot/config-{release}", f"usr/lib/modules/{release}/config"):
-        try:
-            return options(read_bounded(root / place, _CONFIG_MAX).decode("utf-8", "replace"))
-        except RoundpenError:
-            continue
+        found = stored_config(root / place)
+        if found is not None:
+            return found
     return None
+
+
+def stored_config(path: Path) -> dict[str, str] | None:
+    """A configuration from a file; None when it can't be read."""
+    from roundpen.kernel.config import options
+
+    try:
+        return options(read_bounded(path, _CONFIG_MAX).decode("utf-8", "replace"))
+    except RoundpenError:
+        return None
 
 
 def _kernel(root: Path, release: str) -> Kernel | None:

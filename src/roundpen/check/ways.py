@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from roundpen.check import judges
 from roundpen.check.bearing import Answer, State, together
@@ -57,6 +58,18 @@ def routes(
     codes = dict.fromkeys(each.code for each in (check(*case) if findings is None else findings))
     found = [_route(way, case, tuple(codes)) for way in WAYS]
     return tuple(sorted(found, key=lambda route: list(State).index(route.state)))
+
+
+def asked_route(
+    name: str, board: Board, system: System, findings: Sequence[Finding] | None = None
+) -> Route:
+    """One way, for who asks for it by name: that another would do as well is no answer to him."""
+    case = Case(board, system)
+    codes = dict.fromkeys(each.code for each in (check(*case) if findings is None else findings))
+    way = next(way for way in WAYS if way.name == name)
+    if name == "late":
+        way = replace(way, judge=partial(late, asked=True))
+    return _route(way, case, tuple(codes))
 
 
 def _route(way: Way, case: Case, codes: tuple[str, ...]) -> Route:

@@ -88,10 +88,8 @@ def _unknown(source: str, pending: bool, given: tuple[str, bytes] | None) -> Nex
 
 
 def _finished(source: str, data: bytes, taken: tuple[str, ...], late: Late | None) -> NextTree:
-    tree = Tree(data, source)
+    tree = _with_chosen(data, source)
     edits = list(taken)
-    if not tree.has("/chosen"):
-        tree.add_node("/chosen")
     for name in _OF_ANOTHER_START:
         if tree.get("/chosen", name) is not None:
             tree.remove_property("/chosen", name)
@@ -101,6 +99,13 @@ def _finished(source: str, data: bytes, taken: tuple[str, ...], late: Late | Non
     edits.append("/chosen: fresh seeds")
     whole = tree.to_bytes()
     return NextTree(source, whole, True, tuple(edits), _wrong(whole, late))
+
+
+def _with_chosen(data: bytes, name: str) -> Tree:
+    tree = Tree(data, name)
+    if not tree.has("/chosen"):
+        tree.add_node("/chosen")
+    return tree
 
 
 def _wrong(data: bytes, late: Late | None) -> str:
@@ -142,7 +147,7 @@ def seeded(data: bytes, entropy: bytes) -> bytes:
 
 def final_size(data: bytes, command_line: str) -> int:
     """Bytes of the tree as it is loaded: with seeds, command line and initrd."""
-    tree = Tree(data, "the next kernel's tree")
+    tree = _with_chosen(data, "the next kernel's tree")
     tree.set("/chosen", "rng-seed", bytes(RNG_SEED))
     tree.set_text("/chosen", "bootargs", command_line)
     for name in ("linux,initrd-start", "linux,initrd-end"):

@@ -7,6 +7,7 @@ import gzip
 import struct
 from pathlib import Path
 
+from roundpen.image.header import ImageHeader
 from tests.unit.check_boards import Sample, spin
 from tests.unit.kexec_root import late_module, put
 
@@ -66,3 +67,24 @@ def with_pen(root: Path, pen: str = "made", base: int = 0x48000000) -> Path:
     late_module(root, base=base, pen=pen)
     (root / "sys/module/roundpen").mkdir(parents=True, exist_ok=True)
     return root
+
+
+def kernel(
+    page: int = 4096, *, signed: bool = False, spin_table: bool = True, more: bytes = b""
+) -> bytes:
+    """An Image as far as a plan reads one: header, version, what it knows, perhaps a signature."""
+    code = {4096: 1, 16384: 2, 65536: 3}[page]
+    stub = b"MZ\0\x14" if signed else b"\0\0\0\x14"
+    header = ImageHeader(
+        code0=int.from_bytes(stub, "little"),
+        code1=0,
+        text_offset=0,
+        image_size=35 << 20,
+        flags=code << 1 | 1 << 3,
+        pe_offset=64 if signed else 0,
+    )
+    # PE32+: nothing but the certificate table (data directory 4) has a size.
+    pe = b"PE\0\0" + bytes(20 + 112 + 8 * 4 + 4) + (b"\x08\0\0\0" if signed else bytes(4))
+    text = b"Linux version 6.12.0-next (somebody@somewhere) #1 SMP\0"
+    known = b"psci\0spin-table\0" if spin_table else b"psci\0"
+    return header.pack() + pe + text + known + more + bytes(1 << 20)

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from roundpen.errors import MachineError, RefusedError, UserError
+from roundpen.image.header import ImageHeader
 from roundpen.kexec import load
 from roundpen.kexec.load import Order
 from roundpen.kexec.plan import KernelFile, Plan, Promise
@@ -41,12 +42,13 @@ def plan(kernel: Path, image: bytes, *, as_it_is: bool, tree: NextTree | None = 
             release="6.1.0-test",
             banner=None,
             packing=() if as_it_is else ("gzip",),
-            image_size=len(image),
-            text_offset=0,
-            page_size=4096,
+            header=ImageHeader(0, 0, 0, len(image), 0b1010),
+            file_size=len(image),
             size=len(image),
             sha256=hashlib.sha256(image).hexdigest(),
-            as_it_is=as_it_is,
+            signed=False,
+            knows_spin_table=True,
+            wrapped=False,
         ),
         way=Way.LATE,
         route=None,
