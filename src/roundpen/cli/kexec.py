@@ -123,7 +123,9 @@ def _wanted(args: argparse.Namespace) -> Wanted:
 
 
 def _show(made: Plan, args: argparse.Namespace) -> None:
-    _print([made.json()])
+    from roundpen.report import kexec as report
+
+    _print([made.json()] if args.json else report.lines(made))
 
 
 def _rehearsed(ready: Loaded) -> None:

@@ -28,6 +28,7 @@ from roundpen.errors import MachineError, RefusedError, UserError, reason_of
 from roundpen.image import payload
 from roundpen.kexec.kernel_log import KernelLog
 from roundpen.kexec.plan import Plan
+from roundpen.kexec.tree import RNG_SEED, seeded
 from roundpen.kexec.wanted import SystemCall
 
 _LOADED = Path("/sys/kernel/kexec_loaded")
@@ -110,7 +111,8 @@ def prepare(plan: Plan, program: str, folder: Path, *, digest: bool = True) -> O
         raise MachineError("the plan has no kernel or no system call", remedy="make another")
     dtb = None
     if plan.tree is not None and plan.tree.own_file and plan.tree.data is not None:
-        dtb = _write(folder / "tree.dtb", plan.tree.data)
+        fresh = seeded(plan.tree.data, os.urandom(RNG_SEED))
+        dtb = _write(folder / "tree.dtb", fresh)
     kernel = plan.kernel.path
     if not plan.kernel.as_it_is:
         kernel = _write(folder / "Image", _unpacked(kernel, plan.kernel.sha256))

@@ -83,7 +83,7 @@ class Plan:
 
     def json(self) -> str:
         """The plan for machines (docs/kexec.schema.json)."""
-        from roundpen.report.kexec_json import document
+        from roundpen.kexec.plan_json import document
 
         return document(self)
 

@@ -18,14 +18,16 @@ from pathlib import Path
 
 import pytest
 
+from roundpen.devicetree import Tree
 from roundpen.errors import MachineError, RefusedError, UserError
 from roundpen.image.header import ImageHeader
 from roundpen.kexec import load
 from roundpen.kexec.load import Order
 from roundpen.kexec.plan import KernelFile, Plan, Promise
-from roundpen.kexec.tree import NextTree
+from roundpen.kexec.tree import RNG_SEED, NextTree
 from roundpen.kexec.wanted import SystemCall, Wanted, Way
 from tests.unit import samples
+from tests.unit.check_boards import changed, spin
 from tests.unit.kexec_root import put
 from tests.unit.processes import children
 
@@ -107,13 +109,19 @@ def test_a_kernel_that_changed_since_the_plan(tmp_path: Path) -> None:
 
 
 def test_the_tree_is_given_only_where_it_has_to_be(tmp_path: Path) -> None:
-    tree = NextTree("/sys/kernel/roundpen/fdt", b"tree", own_file=False)
+    board = changed(spin(), "chosen", note="x").dtb()
+    tree = NextTree("/sys/kernel/roundpen/fdt", board, own_file=False)
     made = plan(tmp_path / "Image", b"", as_it_is=True, tree=tree)
     assert load.prepare(made, "/sbin/kexec", tmp_path).dtb is None
     made = replace(made, tree=replace(tree, own_file=True))
     dtb = load.prepare(made, "/sbin/kexec", tmp_path).dtb
     assert dtb is not None
-    assert dtb.read_bytes() == b"tree"
+    given = Tree(dtb.read_bytes())
+    assert given.text("/chosen", "note") == "x"
+    seed = given.get("/chosen", "rng-seed")
+    assert seed is not None
+    assert len(seed) == RNG_SEED
+    assert seed != bytes(RNG_SEED)
 
 
 @pytest.mark.parametrize(

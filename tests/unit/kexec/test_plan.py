@@ -13,11 +13,10 @@ import pytest
 
 from roundpen.check import State
 from roundpen.check.board import Range
-from roundpen.kexec import plan
+from roundpen.kexec import plan, plan_json
 from roundpen.kexec.plan import Plan, SystemCall, Wanted, Way, Weight
 from roundpen.kexec.system import read
 from roundpen.report import kexec as report
-from roundpen.report import kexec_json
 from tests.unit import samples
 from tests.unit.check_boards import Sample, changed, each_cpu, psci, returnable, spin, u64
 from tests.unit.kexec import systems
@@ -444,6 +443,6 @@ def test_words_from_files_are_safe_to_print(root: Path) -> None:
 
 def test_a_plan_is_frozen_and_the_same_twice(root: Path) -> None:
     assert made(root) == made(root)
-    assert kexec_json.document(made(root)) == made(root).json()
+    assert plan_json.document(made(root)) == made(root).json()
     assert hash(made(root).segments)
     assert u64(1)
