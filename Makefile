@@ -36,7 +36,7 @@ test:
 	.venv/bin/roundpen kernel build --flavour lab-6.12
 	.venv/bin/roundpen kernel build --flavour psci-checker
 	.venv/bin/roundpen kernel build --flavour rcutorture
-	$(PYTEST) -n 3 --maxschedchunk 1 tests/boot tests/series tests/proof
+	$(PYTEST) -n 3 --maxschedchunk 1 tests/boot tests/series tests/module tests/proof
 
 # What tests/series leaves out: an Image after each patch, four other configurations.
 series:

@@ -22,7 +22,7 @@ struct reservation {
 
 /* The root's cells, not the parent's: that is how Linux reserved it (drivers/of/fdt.c). */
 static bool __init read_reservation(struct device_node *node, struct device_node *root,
-			      struct reservation *area)
+				    struct reservation *area)
 {
 	int address_cells = 2, size_cells = 1, length;
 	const __be32 *reg = of_get_property(node, "reg", &length);
@@ -106,7 +106,7 @@ static int __init read_tree(void)
 		error = of_property_read_u64(node, "cpu-return-addr", &this->return_entry);
 		of_node_put(node);
 		if (error && error != -EINVAL) {
-			roundpen_refused("CPU%u: its cpu-return-addr is not a 64-bit value", cpu);
+			refused_err("CPU%u: its cpu-return-addr is not a 64-bit value", cpu);
 			return -EINVAL;
 		}
 		if (!error)
@@ -115,7 +115,7 @@ static int __init read_tree(void)
 			break;
 	}
 	if (count && count != roundpen_pen.count) {
-		roundpen_refused("CPU%u has no cpu-return-addr, others have one", cpu);
+		refused_err("CPU%u has no cpu-return-addr, others have one", cpu);
 		return -EINVAL;
 	}
 	return count;
@@ -131,7 +131,7 @@ static int __init map_word(unsigned int cpu)
 		this->word = ioremap(this->release_word, sizeof(u64));
 	if (this->word)
 		return 0;
-	roundpen_refused("CPU%u: its release word can't be mapped", cpu);
+	refused_err("CPU%u: its release word can't be mapped", cpu);
 	return -ENOMEM;
 }
 
@@ -160,7 +160,7 @@ static int __init map_region(const struct reservation *area)
 	roundpen_pen.region = ioremap(area->start, area->size);
 	if (roundpen_pen.region)
 		return 0;
-	roundpen_refused("the pen at 0x%llx can't be mapped", area->start);
+	refused_err("the pen at 0x%llx can't be mapped", area->start);
 	return -ENOMEM;
 }
 
@@ -171,7 +171,7 @@ static int __init map_all(const struct reservation *area)
 
 	for (cpu = 0; !error && cpu < roundpen_pen.count; cpu++) {
 		if (!is_within(roundpen_pen.cpus[cpu].release_word, sizeof(u64), area)) {
-			roundpen_refused("CPU%u: its release word is not in the pen of CPU0's", cpu);
+			refused_err("CPU%u: its release word is not in the pen of CPU0's", cpu);
 			error = -EINVAL;
 			break;
 		}
@@ -196,7 +196,7 @@ static int __init settle(void)
 			roundpen_pen.cpus[cpu].state = ROUNDPEN_PARKED;
 		if (word == expected)
 			continue;
-		roundpen_refused("CPU%u: its word is 0x%llx, expected 0x%llx", cpu, word, expected);
+		refused_err("CPU%u: its word is 0x%llx, expected 0x%llx", cpu, word, expected);
 		return -EINVAL;
 	}
 	word_write(roundpen_entry(), roundpen_pen.cpus[0].word);
@@ -216,7 +216,7 @@ int __init roundpen_adopt(void)
 
 		if (!reason)
 			continue;
-		roundpen_refused("CPU%u can't be returned: %s", cpu, reason);
+		refused_err("CPU%u can't be returned: %s", cpu, reason);
 		return -EINVAL;
 	}
 	find_reservation(roundpen_pen.cpus[0].release_word, sizeof(u64), &area);

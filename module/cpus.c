@@ -17,13 +17,13 @@ static int __init read_mpidr(unsigned int cpu, u64 *mpidr)
 	int cells, length;
 
 	if (!node) {
-		roundpen_refused("CPU%u has no node in the device tree", cpu);
+		refused_err("CPU%u has no node in the device tree", cpu);
 		return -ENODEV;
 	}
 	reg = of_get_property(node, "reg", &length);
 	cells = of_n_addr_cells(node);
 	if (!reg || cells < 1 || cells > 2 || length < cells * 4) {
-		roundpen_refused("%pOF: reg can't be read as an MPIDR", node);
+		refused_err("%pOF: reg can't be read as an MPIDR", node);
 		of_node_put(node);
 		return -EINVAL;
 	}
@@ -44,18 +44,18 @@ static int __init count_nodes(void)
 	for_each_of_cpu_node(node)
 		nodes += of_device_is_available(node);
 	if (nodes != num_possible_cpus()) {
-		roundpen_refused("the device tree has %u CPUs, this kernel uses %u of them (nr_cpus=?)",
-				 nodes, num_possible_cpus());
+		refused_err("the device tree has %u CPUs, this kernel uses %u of them (nr_cpus=?)",
+			    nodes, num_possible_cpus());
 		return -EOPNOTSUPP;
 	}
 	for (cpu = 0; cpu < nodes; cpu++) {
 		if (!cpu_possible(cpu)) {
-			roundpen_refused("this kernel can't use CPU%u", cpu);
+			refused_err("this kernel can't use CPU%u", cpu);
 			return -EOPNOTSUPP;
 		}
 	}
 	if (nodes > SLOT_MAX) {
-		roundpen_refused("%u CPUs, a pen has room for %u", nodes, SLOT_MAX);
+		refused_err("%u CPUs, a pen has room for %u", nodes, SLOT_MAX);
 		return -EOPNOTSUPP;
 	}
 	return 0;

@@ -61,15 +61,15 @@ static int __init ask_words(u64 *agreed)
 		if (!error)
 			error = read_word(address, &value);
 		if (error) {
-			roundpen_refused("CPU%u: its release word can't be read: %d", cpu, error);
+			refused_err("CPU%u: its release word can't be read: %d", cpu, error);
 			return error;
 		}
 		/* Firmware that clears its words says nothing. */
 		if (value <= WORD_RETURNING)
 			continue;
 		if (*agreed && value != *agreed) {
-			roundpen_refused("CPU%u: its release word at 0x%llx holds 0x%llx, another's 0x%llx",
-					 cpu, address, value, *agreed);
+			refused_err("CPU%u: its release word at 0x%llx holds 0x%llx, another's 0x%llx",
+				    cpu, address, value, *agreed);
 			return -EINVAL;
 		}
 		*agreed = value;
@@ -88,12 +88,12 @@ static int __init find_holding_pen(void)
 	if (!entry)
 		entry = symbol;
 	if (!entry) {
-		roundpen_refused("no release word holds the address of this kernel's holding pen");
+		refused_err("no release word holds the address of this kernel's holding pen");
 		return -ENOENT;
 	}
 	if (!IS_ALIGNED(entry, 4) || (symbol && symbol != entry)) {
-		roundpen_refused("the release words hold 0x%llx, this kernel's holding pen is at 0x%llx",
-				 entry, symbol);
+		refused_err("the release words hold 0x%llx, this kernel's holding pen is at 0x%llx",
+			    entry, symbol);
 		return -EINVAL;
 	}
 	return 0;

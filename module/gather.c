@@ -17,7 +17,7 @@
 
 /* The second last of the doors; pen/resident/resident.lds holds the two to this. */
 #define RESIDENT_ARRIVE (RESIDENT_RETURN - 8)
-/* A spin loop answers in microseconds, an emulator's CPU on a busy host has been seen to take 0.5 s. */
+/* A spin loop answers in microseconds; on a busy host an emulated one has taken 0.5 s. */
 #define PATIENCE_US (2 * USEC_PER_SEC)
 
 bool roundpen_in_firmware(unsigned int cpu)
@@ -35,7 +35,7 @@ static int __init write_firmware_word(unsigned int cpu, u64 value)
 	of_node_put(node);
 	word = error ? NULL : memremap(address, sizeof(*word), MEMREMAP_WB);
 	if (!word) {
-		roundpen_refused("CPU%u: its release word can't be mapped", cpu);
+		refused_err("CPU%u: its release word can't be mapped", cpu);
 		return error ? error : -ENOMEM;
 	}
 	WRITE_ONCE(*word, value);
@@ -57,8 +57,8 @@ static int __init wait_for(unsigned int cpu)
 	if (!read_poll_timeout(state_of, state, state != STATE_ABSENT, 100, PATIENCE_US, false,
 			       cpu) && state == STATE_OFF)
 		return 0;
-	roundpen_refused("CPU%u did not come from the firmware to the pen as it should, state %u",
-			 cpu, state);
+	refused_err("CPU%u did not come from the firmware to the pen as it should, state %u",
+		    cpu, state);
 	return -EIO;
 }
 

@@ -72,7 +72,7 @@ static int __init common_operations(const struct cpu_operations **common)
 		if (!operations && !cpu)
 			continue;
 		if (!operations || (*common && operations != *common)) {
-			roundpen_refused("CPU%u has another enable-method than the others", cpu);
+			refused_err("CPU%u has another enable-method than the others", cpu);
 			return -EOPNOTSUPP;
 		}
 		*common = operations;
@@ -87,11 +87,11 @@ static int __init judge(const struct cpu_operations *theirs)
 	if (error || !strcmp(theirs->name, "psci"))
 		return error;
 	if (strcmp(theirs->name, "spin-table")) {
-		roundpen_refused("the CPUs' enable-method is %s, not spin-table", theirs->name);
+		refused_err("the CPUs' enable-method is %s, not spin-table", theirs->name);
 		return -EOPNOTSUPP;
 	}
 	if (theirs->cpu_die) {
-		roundpen_refused("this kernel returns its CPUs by itself");
+		refused_err("this kernel returns its CPUs by itself");
 		return -EOPNOTSUPP;
 	}
 	return 0;
@@ -105,7 +105,7 @@ static int __init find_operations(const struct cpu_operations **common)
 	hook.flags = KPROBE_FLAG_DISABLED;
 	error = register_kprobe(&hook);
 	if (error) {
-		roundpen_refused("no probe on get_cpu_ops: %d", error);
+		refused_err("no probe on get_cpu_ops: %d", error);
 		return error;
 	}
 	error = common_operations(common);
@@ -146,7 +146,7 @@ int __init roundpen_hook_arm(void)
 	hook.flags = 0;
 	error = register_kprobe(&hook);
 	if (error) {
-		roundpen_refused("no probe on get_cpu_ops: %d", error);
+		refused_err("no probe on get_cpu_ops: %d", error);
 		return error;
 	}
 	/* Until now somebody could turn one off through the firmware. */

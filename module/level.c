@@ -101,16 +101,16 @@ static int level_choose(void)
 	unsigned int known = level_known();
 
 	if (level_given > 2) {
-		roundpen_refused("level=%u; it is 1 or 2", level_given);
+		refused_err("level=%u; it is 1 or 2", level_given);
 		return -EINVAL;
 	}
 	if (!known && !level_given) {
-		roundpen_refused("can't tell at which exception level the CPUs were handed over; give level=2 if the kernel has said \"started at EL2\", else level=1");
+		refused_err("can't tell at which exception level the CPUs were handed over; give level=2 if the kernel has said \"started at EL2\", else level=1");
 		return -EOPNOTSUPP;
 	}
 	if (known && level_given && known != level_given) {
-		roundpen_refused("level=%u, but the CPUs were handed over at EL%u", level_given,
-				 known);
+		refused_err("level=%u, but the CPUs were handed over at EL%u", level_given,
+			    known);
 		return -EINVAL;
 	}
 	level = known ?: level_given;
@@ -134,16 +134,16 @@ int roundpen_level_find(void)
 	if (is_kernel_in_hyp_mode()) {
 		if (!vhe_is_for_good())
 			return 0;
-		roundpen_refused("EL2 of these CPUs is always in VHE mode");
+		refused_err("EL2 of these CPUs is always in VHE mode");
 		return -EOPNOTSUPP;
 	}
 	/* hyp_mode_check() has said so, about all CPUs that came up during the boot. */
 	if (test_taint(TAINT_CPU_OUT_OF_SPEC)) {
-		roundpen_refused("the CPUs differ in what they must not (taint S); some may have been handed over at EL1");
+		refused_err("the CPUs differ in what they must not (taint S); some may have been handed over at EL1");
 		return -EOPNOTSUPP;
 	}
 	if (is_protected_kvm_enabled()) {
-		roundpen_refused("KVM is in protected mode and does not give EL2 back");
+		refused_err("KVM is in protected mode and does not give EL2 back");
 		return -EOPNOTSUPP;
 	}
 	return 0;
@@ -197,7 +197,7 @@ int roundpen_level_prepare(void)
 	if (leaves_by_stub())
 		return 0;
 	if (cpuid_feature_extract_signed_field(mmfr0, TGRAN4) < 0) {
-		roundpen_refused("these CPUs can't use tables with 4 KiB pages");
+		refused_err("these CPUs can't use tables with 4 KiB pages");
 		return -EOPNOTSUPP;
 	}
 	tables = alloc_pages_exact(TABLES_SIZE, GFP_KERNEL | __GFP_ZERO);
@@ -205,8 +205,8 @@ int roundpen_level_prepare(void)
 		return -ENOMEM;
 	page = virt_to_phys(tables) + LEVELS * SZ_4K;
 	if (page >> SPACE_BITS) {
-		roundpen_refused("the memory at %pa is out of reach of a %d-bit table", &page,
-				 SPACE_BITS);
+		refused_err("the memory at %pa is out of reach of a %d-bit table", &page,
+			    SPACE_BITS);
 		roundpen_level_forget();
 		return -EOPNOTSUPP;
 	}

@@ -25,7 +25,7 @@
 #if IS_ENABLED(CONFIG_CPU_BIG_ENDIAN)
 #error "roundpen: a big-endian kernel; not supported"
 #endif
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 16, 0)
+#if KERNEL_VERSION(5, 16, 0) > LINUX_VERSION_CODE
 #error "roundpen: before Linux 5.16 the next kernel's device tree can't be checked"
 #endif
 
@@ -36,16 +36,16 @@ static int __init look(void)
 	int error;
 
 	if (!acpi_disabled) {
-		roundpen_refused("this machine was booted by ACPI, not by a device tree");
+		refused_err("this machine was booted by ACPI, not by a device tree");
 		return -EOPNOTSUPP;
 	}
 	if (num_possible_cpus() == 1) {
-		roundpen_refused("this kernel has one CPU only: kexec works as it is");
+		refused_err("this kernel has one CPU only: kexec works as it is");
 		return -EOPNOTSUPP;
 	}
 	error = roundpen_hook_find();
 	if (!error && roundpen_by_psci() && num_present_cpus() < num_possible_cpus()) {
-		roundpen_refused("nosmp: the CPUs are off in the firmware, kexec works as it is");
+		refused_err("nosmp: the CPUs are off in the firmware, kexec works as it is");
 		error = -EOPNOTSUPP;
 	}
 	if (!error)

@@ -48,8 +48,8 @@ int __init roundpen_online_all(void)
 			continue;
 		error = add_cpu(cpu);
 		if (error < 0) {
-			roundpen_refused("CPU%u is in the kernel's holding pen and does not come up: %d",
-					 cpu, error);
+			refused_err("CPU%u is in the kernel's holding pen and does not come up: %d",
+				    cpu, error);
 			return error;
 		}
 	}
@@ -85,7 +85,7 @@ int __init roundpen_online_files_add(void)
 			continue;
 		error = device_create_file(device, &dev_attr_online);
 		if (error) {
-			roundpen_refused("CPU%u: no file \"online\": %d", cpu, error);
+			refused_err("CPU%u: no file \"online\": %d", cpu, error);
 			remove_first(cpu);
 			return error;
 		}

@@ -49,8 +49,8 @@ int __init roundpen_psci_all_on(void)
 	for_each_present_cpu(cpu) {
 		if (cpu_online(cpu))
 			continue;
-		roundpen_refused("CPU%u is off, and may be lost in the firmware; bring it online first, or restart if it does not come",
-				 cpu);
+		refused_err("CPU%u is off, and may be lost in the firmware; bring it online first, or restart if it does not come",
+			    cpu);
 		return -ENODEV;
 	}
 	return 0;
@@ -62,23 +62,23 @@ int __init roundpen_psci_judge(const char *method)
 	bool asked = !strcmp(way, METHOD);
 
 	if (*way && !asked) {
-		roundpen_refused("way=%s; there is way=" METHOD " only", way);
+		refused_err("way=%s; there is way=psci only", way);
 		return -EINVAL;
 	}
 	if (strcmp(method, METHOD)) {
 		if (!asked)
 			return 0;
-		roundpen_refused("way=" METHOD ", but the CPUs' enable-method is %s", method);
+		refused_err("way=psci, but the CPUs' enable-method is %s", method);
 		return -EINVAL;
 	}
 	if (asked)
 		return roundpen_psci_all_on();
 	board = board_on_record();
 	if (board)
-		roundpen_refused("the CPUs are run by PSCI, and the firmware of %s loses those that are turned off; way=" METHOD " is the way for it",
-				 board);
+		refused_err("the CPUs are run by PSCI, and the firmware of %s loses those that are turned off; way=psci is the way for it",
+			    board);
 	else
-		roundpen_refused("the CPUs are run by PSCI, which can take them back; only if this firmware loses them give way=" METHOD);
+		refused_err("the CPUs are run by PSCI, which can take them back; only if this firmware loses them give way=psci");
 	return -EOPNOTSUPP;
 }
 
@@ -115,7 +115,7 @@ int __init roundpen_psci_entry(u64 *secondary_entry)
 	int error = register_kprobe(&ear);
 
 	if (error) {
-		roundpen_refused("no probe on %s: %d", ear.symbol_name, error);
+		refused_err("no probe on %s: %d", ear.symbol_name, error);
 		return error;
 	}
 	WRITE_ONCE(asker, current);
@@ -124,8 +124,8 @@ int __init roundpen_psci_entry(u64 *secondary_entry)
 	unregister_kprobe(&ear);
 	/* With the probes disarmed the firmware was asked, and has said that this CPU is on. */
 	if (error || !noted || !IS_ALIGNED(noted, 4)) {
-		roundpen_refused("this kernel does not say where its CPUs enter: %d, 0x%llx",
-				 error, noted);
+		refused_err("this kernel does not say where its CPUs enter: %d, 0x%llx",
+			    error, noted);
 		return -EOPNOTSUPP;
 	}
 	*secondary_entry = noted;

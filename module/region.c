@@ -38,7 +38,7 @@ static void __iomem *slot(unsigned int number, unsigned int field)
 	return roundpen_pen.region + SLOT_OFFSET + number * SLOT_SIZE + field;
 }
 
-/* The longest search when all CPUs are filed by this multiplier (pen/resident/find.S); fills @index. */
+/* The longest search (pen/resident/find.S) when all are filed by @multiplier; fills @index. */
 static unsigned int __init file_all(u8 *index, u64 multiplier, unsigned int shift)
 {
 	unsigned int longest = 0, number;
@@ -114,7 +114,7 @@ static void __init fill_slots(void)
 		cpu->release_word = roundpen_pen.base + SLOT_OFFSET + number * SLOT_SIZE;
 		cpu->return_entry = roundpen_pen.base + RESIDENT_RETURN;
 		writeq_relaxed(cpu->mpidr, slot(number, SLOT_MPIDR));
-		/* What is not in the kernel has not been seen by the pen either: STATE_ABSENT, 0. */
+		/* Who is not in the kernel, the pen hasn't seen either: STATE_ABSENT, 0. */
 		cpu->state = roundpen_in_firmware(number) ? ROUNDPEN_PARKED : ROUNDPEN_IN_KERNEL;
 		if (cpu->state == ROUNDPEN_IN_KERNEL)
 			fill_slot(number);
@@ -169,7 +169,7 @@ static int __init allocate(void)
 	if (!pages)
 		pages = alloc_pages(GFP_KERNEL | __GFP_NOWARN, order);
 	if (!pages) {
-		roundpen_refused("no %u KiB of memory in one piece", RESERVED_SIZE / 1024);
+		refused_err("no %u KiB of memory in one piece", RESERVED_SIZE / 1024);
 		return -ENOMEM;
 	}
 	roundpen_pen.base = page_to_phys(pages);
@@ -177,7 +177,7 @@ static int __init allocate(void)
 	roundpen_pen.region = map_pages();
 	if (roundpen_pen.region)
 		return 0;
-	roundpen_refused("the pen's pages can't be mapped");
+	refused_err("the pen's pages can't be mapped");
 	return -ENOMEM;
 }
 

@@ -39,17 +39,18 @@ void *__init roundpen_address_of(const char *name)
  */
 static int __init reserve_for_kexec_file(void)
 {
-	int (*reserve)(phys_addr_t base, phys_addr_t size) = roundpen_address_of("memblock_reserve");
 	int (*reserve_more)(phys_addr_t base, phys_addr_t size, int nid, enum memblock_flags flags);
+	int (*reserve)(phys_addr_t base, phys_addr_t size);
 	int error = -ENOENT;
 
+	reserve = roundpen_address_of("memblock_reserve");
 	reserve_more = roundpen_address_of("__memblock_reserve");
 	if (reserve)
 		error = reserve(roundpen_pen.base, RESERVED_SIZE);
 	else if (reserve_more)
 		error = reserve_more(roundpen_pen.base, RESERVED_SIZE, NUMA_NO_NODE, 0);
 	if (error)
-		roundpen_refused("the pen can't be kept from kexec_file_load(): %d", error);
+		refused_err("the pen can't be kept from kexec_file_load(): %d", error);
 	return error;
 }
 #else
@@ -75,7 +76,7 @@ static int __init reserve_for_kexec_tools(void)
 	error = insert_resource(&iomem_resource, &named->resource);
 	if (!error)
 		return 0;
-	roundpen_refused("%pR can't be put into /proc/iomem: %d", &named->resource, error);
+	refused_err("%pR can't be put into /proc/iomem: %d", &named->resource, error);
 	kfree(named);
 	return error;
 }

@@ -33,14 +33,15 @@ struct roundpen_pen {
 
 extern struct roundpen_pen roundpen_pen;
 
-/* main.c: the line that every refusal of insmod has. */
-#define roundpen_refused(format, ...) pr_err("refused: " format "\n", ##__VA_ARGS__)
+/* The line that every refusal of insmod has. By this name checkpatch knows that it prints. */
+#define refused_err(format, ...) pr_err("refused: " format "\n", ##__VA_ARGS__)
+#define roundpen_refused refused_err	/* the old name, until nobody uses it */
 
 /* cpus.c: the array above, MPIDRs filled in. */
 int roundpen_cpus_find(void);
 void roundpen_cpus_forget(void);
 
-/* hook.c: what the kernel would have used; before anything is armed. 0, or an errno after a line. */
+/* hook.c: what the kernel would have used, before anything is armed; an errno after a line. */
 int roundpen_hook_find(void);
 int roundpen_hook_arm(void);
 void roundpen_hook_disarm(void);
@@ -114,6 +115,6 @@ void roundpen_departure_disarm(void);
 
 int roundpen_guards_arm(void);
 void roundpen_guards_disarm(void);
-bool roundpen_loaded(void);			/* an image is loaded, the module is pinned: sysfs */
+bool roundpen_loaded(void);			/* an image is loaded, we are pinned: sysfs */
 
 #endif

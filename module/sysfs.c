@@ -17,11 +17,11 @@ static struct kobject *folder;
 	static ssize_t name##_show(struct kobject *kobject, struct kobj_attribute *attribute,     \
 				   char *buf)                                                     \
 	{                                                                                         \
-		return sysfs_emit(buf, format "\n", ##__VA_ARGS__);                               \
+		return sysfs_emit(buf, format "\n", __VA_ARGS__);                                 \
 	}                                                                                         \
 	static struct kobj_attribute name##_attribute = __ATTR_RO(name)
 
-SHOW(version, "1");
+SHOW(version, "%u", 1);
 SHOW(pen, "%s", roundpen_pen.made ? "made" : "adopted");
 SHOW(way, "%s", roundpen_way());
 SHOW(level, "%s", roundpen_level_name());
@@ -34,6 +34,7 @@ static struct attribute *attributes[] = {
 	&level_attribute.attr,	 &region_attribute.attr,       &return_entry_attribute.attr,
 	&loaded_attribute.attr,	 NULL,
 };
+
 static const struct attribute_group group = { .attrs = attributes };
 
 /* The pen's memory is not RAM of this kernel's: whole, aligned loads only. */
@@ -131,7 +132,8 @@ static int __init add_cpu_folder(unsigned int number)
 	if (!cpu)
 		return -ENOMEM;
 	cpu->number = number;
-	error = kobject_init_and_add(&cpu->kobject, (struct kobj_type *)&cpu_type, folder, "cpu%u", number);
+	error = kobject_init_and_add(&cpu->kobject, (struct kobj_type *)&cpu_type, folder, "cpu%u",
+				     number);
 	if (error) {
 		kobject_put(&cpu->kobject);
 		return error;
@@ -161,7 +163,7 @@ int __init roundpen_sysfs_add(void)
 	if (cpus && folder)
 		error = add_all();
 	if (error) {
-		roundpen_refused("no /sys/kernel/roundpen: %d", error);
+		refused_err("no /sys/kernel/roundpen: %d", error);
 		roundpen_sysfs_remove();
 	}
 	return error;

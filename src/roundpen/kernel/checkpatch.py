@@ -16,12 +16,22 @@ _SUMMARY = re.compile(
 )
 
 
-def remarks(tree: Path, patch: Path, environment: Mapping[str, str]) -> list[str]:
-    """What checkpatch objects to in the file `patch`; empty when it is content."""
+def remarks(tree: Path, patch: Path, environment: Mapping[str, str], *options: str) -> list[str]:
+    """What checkpatch objects to in the file `patch`; empty when it is content.
+
+    `options`: checkpatch's own, say --file when it is a source.
+    """
     with scratch.folder("home") as home:
         # It reads .checkpatch.conf from the home folder: nobody's taste but the tree's counts.
         done = tool.run(
-            ["perl", "scripts/checkpatch.pl", "--strict", "--emacs", str(patch.resolve())],
+            [
+                "perl",
+                "scripts/checkpatch.pl",
+                "--strict",
+                "--emacs",
+                *options,
+                str(patch.resolve()),
+            ],
             tree,
             limit=_LIMIT,
             environment={**environment, "HOME": str(home)},

@@ -8,6 +8,8 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from roundpen import cache, scratch
@@ -38,9 +40,7 @@ def build(kernel: str, source: Path = SOURCE) -> Path:
             remedy="a wheel does not carry it: use a checkout of the project",
         )
     target = folder(kernel)
-    with scratch.folder("module") as place:
-        _copy(source, place)
-        _make_resident(source, place)
+    with copied(source) as place:
         content = [text for path in _files(place) for text in _entry(path, place)]
         key = cache.digest(_RECIPE, builder.compiler(), str(target), *content)
 
@@ -78,6 +78,22 @@ def _entry(path: Path, folder: Path) -> tuple[str, bytes]:
     return str(path.relative_to(folder)), path.read_bytes()
 
 
+@contextmanager
+def copied(source: Path) -> Iterator[Path]:
+    """A copy of the module's folder `source` with made/, to be built in; gone at the end."""
+    with scratch.folder("module") as place:
+        _copy(source, place)
+        _make_resident(source, place)
+        yield place
+
+
+def make_arguments(place: Path, target: Path, *more: str) -> list[str]:
+    """The build of the module in `place` against make's KDIR `target`."""
+    return ["make", "-C", str(place), f"KDIR={target}", f"CC={builder.CROSS_COMPILE}gcc",
+            "ARCH=arm64", f"CROSS_COMPILE={builder.CROSS_COMPILE}",
+            f"-j{os.cpu_count() or 1}", *more]  # fmt: skip
+
+
 def _copy(source: Path, place: Path) -> None:
     """Without made/, which is made anew: it may be older than the pen."""
     for path in _files(source):
@@ -89,7 +105,7 @@ def _copy(source: Path, place: Path) -> None:
 
 def _make_resident(source: Path, place: Path) -> None:
     """made/: the pen's resident part, the contract and libfdt."""
-    if source != SOURCE:
+    if "made" not in (source / "Kbuild").read_text(encoding="utf-8"):
         return
     command = [sys.executable, str(_PROJECT / "pen/build.py"), "--module", str(place / "made")]
     done = tool.run(command, limit=_LIMIT)
@@ -99,9 +115,7 @@ def _make_resident(source: Path, place: Path) -> None:
 
 def _compile(kernel: str, place: Path, target: Path, log: Path) -> None:
     began = time.monotonic()
-    compiler = f"{builder.CROSS_COMPILE}gcc"
-    command = ["make", "-C", str(place), f"KDIR={target}", f"CC={compiler}", "ARCH=arm64",
-               f"CROSS_COMPILE={builder.CROSS_COMPILE}", f"-j{os.cpu_count() or 1}"]  # fmt: skip
+    command = make_arguments(place, target)
     done = tool.run(command, limit=_LIMIT, environment=builder.environment(os.environ))
     log.write_text(done.stdout, encoding="utf-8")
     if done.returncode != 0 or not (place / f"{NAME}.ko").is_file():

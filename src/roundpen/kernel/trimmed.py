@@ -27,13 +27,15 @@ BASE = "lab"
 class Flavour:
     """A kernel line, what its kernel is for, and fragments on top of the machines' own.
 
-    `patched`: with the line's return series, or as Debian publishes the source.
+    `patched`: with the line's return series, or as Debian publishes the source. `apart`: no
+    object has anything in common with the other flavours', so it has a folder of its own.
     """
 
     line: str
     describes: str
     extra: tuple[str, ...] = ()
     patched: bool = True
+    apart: bool = False
 
     def fragments(self) -> dict[str, str]:
         """File name and text of its configuration fragments, in order of merging."""
@@ -51,6 +53,13 @@ FLAVOURS: dict[str, Flavour] = {
     ),
     "rcutorture": Flavour(
         "6.1", "lab with rcutorture built in, driven by the command line", ("rcutorture",)
+    ),
+    "late-debug": Flavour(
+        "6.1",
+        "lab-plain with modules, lockdep, KASAN and all that objects to a module's mistakes",
+        ("late-debug",),
+        patched=False,
+        apart=True,
     ),
 }
 
@@ -101,7 +110,8 @@ def build(flavour: str = BASE) -> TrimmedKernel:
     wanted = chosen.fragments()
     compiler = builder.compiler()
     key = cache.digest(_RECIPE, deb.sha256, compiler, patches.digest(), *wanted.values())
-    objects = cache.digest(_RECIPE, deb.sha256, compiler, *source.LEFT_OUT)
+    own = (flavour,) if chosen.apart else ()
+    objects = cache.digest(_RECIPE, deb.sha256, compiler, *source.LEFT_OUT, *own)
 
     def make(folder: Path) -> None:
         with worktree.hold(objects, source.trimmed(deb)) as place:
