@@ -102,8 +102,14 @@ int roundpen_psci_all_on(void);			/* the same: no CPU is with the firmware */
 /* Where a released CPU has to go, when this kernel started its CPUs by PSCI. */
 int roundpen_psci_entry(u64 *secondary_entry);
 
+/* For two nodes with their properties, and 64 bytes for each of 128 CPUs. */
+#define ROUNDPEN_TREE_ROOM (4096 + 128 * 64)
+
 /* tree_edit.c: @tree is open with room (ROUNDPEN_TREE_ROOM); 0 or an error of libfdt's. */
 int roundpen_tree_edit(void *tree, const struct roundpen_pen *pen);
+
+/* tree_make.c: the running tree with the pen in it, packed; vfree() it. An errno after a line. */
+int roundpen_tree_make(void **blob, size_t *size);
 
 /* tree_check.c: NULL, or what is wrong with the tree that the next kernel would get. */
 const char *roundpen_tree_check(const void *tree, size_t size, const struct roundpen_pen *pen);

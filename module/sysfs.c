@@ -7,6 +7,7 @@
 #include <linux/of.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/vmalloc.h>
 #include "contract.h"
 #include "roundpen.h"
 #include "word.h"
@@ -60,6 +61,28 @@ static struct bin_attribute logbook_attribute = {
 	.size = RESERVED_SIZE,
 	.read = logbook_read,
 };
+
+/* The running tree with the pen in it. Once: the running one does not change. */
+static ssize_t fdt_read(struct file *file, struct kobject *kobject,
+			struct bin_attribute *attribute, char *buf, loff_t offset, size_t count)
+{
+	memcpy(buf, attribute->private + offset, count);
+	return count;
+}
+
+static struct bin_attribute fdt_attribute = {
+	.attr = { .name = "fdt", .mode = 0400 },
+	.read = fdt_read,
+};
+
+/* A pen that was there before stands in the running tree. Without the file others may edit one. */
+static int __init add_fdt(void)
+{
+	if (!roundpen_pen.made ||
+	    roundpen_tree_make(&fdt_attribute.private, &fdt_attribute.size))
+		return 0;
+	return sysfs_create_bin_file(folder, &fdt_attribute);
+}
 
 /* One folder per CPU. */
 struct cpu_folder {
@@ -149,6 +172,8 @@ static int __init add_all(void)
 
 	if (!error && roundpen_pen.region)
 		error = sysfs_create_bin_file(folder, &logbook_attribute);
+	if (!error)
+		error = add_fdt();
 	for (cpu = 0; !error && cpu < roundpen_pen.count; cpu++)
 		error = add_cpu_folder(cpu);
 	return error;
@@ -180,4 +205,5 @@ void roundpen_sysfs_remove(void)
 	cpus = NULL;
 	kobject_put(folder);
 	folder = NULL;
+	vfree(fdt_attribute.private);
 }

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* libfdt's own environment serves a host. */
+#include <libfdt_env.h>
