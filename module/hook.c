@@ -7,8 +7,10 @@
  */
 #define pr_fmt(fmt) "roundpen: " fmt
 
+#include <linux/cpu.h>
 #include <linux/kprobes.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/string.h>
 #include <asm/cpu_ops.h>
 #include <asm/ptrace.h>
@@ -156,9 +158,16 @@ int __init roundpen_hook_arm(void)
 	return error;
 }
 
+/*
+ * Whoever got our operations from the probe may not have called them yet, or may not have come
+ * back: under the lock of CPU hotplug, or preempted anywhere.
+ */
 void roundpen_hook_disarm(void)
 {
 	unregister_kprobe(&hook);
+	cpus_read_lock();
+	cpus_read_unlock();
+	synchronize_rcu_tasks();
 }
 
 /* The kernel's own second half of a release: it lets the CPU out of its holding pen. */

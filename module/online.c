@@ -23,6 +23,9 @@ static ssize_t online_store(struct device *device, struct device_attribute *attr
 
 	if (!error)
 		error = wanted ? add_cpu(device->id) : remove_cpu(device->id);
+	/* The core has no word for a CPU that is not in the kernel any more, and not in the pen. */
+	if (!error && roundpen_pen.cpus[device->id].state == ROUNDPEN_LOST)
+		error = -EIO;
 	/* device_online() and device_offline(): 1 when it is so already */
 	return error < 0 ? error : count;
 }

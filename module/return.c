@@ -9,11 +9,22 @@
 #include <linux/smp.h>
 #include <linux/time64.h>
 #include <asm/daifflags.h>
+#include <asm/sysreg.h>
 #include "roundpen.h"
 #include "word.h"
 
 /* A2 */
 #define RETURN_TIMEOUT_US USEC_PER_SEC
+
+#define PFR0_GIC		24
+#define DFR0_PMSVER		32
+#define DFR0_TRACE_BUFFER	44
+/* The kernel's names for these have changed. */
+#define PMBLIMITR		sys_reg(3, 0, 9, 10, 0)
+#define PMBIDR			sys_reg(3, 0, 9, 10, 7)
+#define TRBLIMITR		sys_reg(3, 0, 9, 11, 0)
+#define TRBIDR			sys_reg(3, 0, 9, 11, 7)
+#define BUFFER_IS_ANOTHERS	0x10
 
 static bool any_lost;
 
@@ -55,9 +66,35 @@ int roundpen_disable(unsigned int cpu)
 	return try_module_get(THIS_MODULE) ? 0 : -EBUSY;
 }
 
+static bool has(u64 features, unsigned int shift)
+{
+	return features >> shift & 0xf;
+}
+
 /*
- * R1, what CPU hotplug leaves to be done, and what a crash has left undone altogether. Interrupts
- * that arrive at a parked CPU are masked, and its GIC interface is set up anew by the next kernel.
+ * Profiling and trace that write to memory by themselves. Whether they are this level's to stop,
+ * the buffers' own ID registers say (P, Arm ARM); the drivers look there, too.
+ */
+static void stop_buffers(void)
+{
+	u64 features = read_sysreg(id_aa64dfr0_el1);
+
+	if (has(features, DFR0_PMSVER) && !(read_sysreg_s(PMBIDR) & BUFFER_IS_ANOTHERS)) {
+		asm volatile("hint #17" : : : "memory"); /* psb csync */
+		write_sysreg_s(0, PMBLIMITR);
+	}
+	if (has(features, DFR0_TRACE_BUFFER) && !(read_sysreg_s(TRBIDR) & BUFFER_IS_ANOTHERS)) {
+		asm volatile("hint #18" : : : "memory"); /* tsb csync */
+		write_sysreg_s(0, TRBLIMITR);
+	}
+	isb();
+	dsb(nsh);
+}
+
+/*
+ * R1. CPU hotplug has done most of it by its callbacks, a crash has done nothing. The PMU is
+ * harmless without its interrupt. A GICv2's CPU interface stays open: its driver exports no way
+ * to close it, what arrives there is masked, and the next kernel sets it up anew.
  */
 static void quiesce(void)
 {
@@ -65,12 +102,15 @@ static void quiesce(void)
 	/* Where the kernel was entered at EL1, this one belongs to EL2. */
 	if (roundpen_level() == 2)
 		write_sysreg(0, cntp_ctl_el0);
+	stop_buffers();
+	if (has(read_sysreg(id_aa64pfr0_el1), PFR0_GIC) && read_sysreg_s(SYS_ICC_SRE_EL1) & 1)
+		write_sysreg_s(0, SYS_ICC_IGRPEN1_EL1);
 	isb();
 }
 
 /*
- * On the CPU that goes, in a crash too: no waiting, no locks, no messages. Step 3 writes nothing
- * to memory: what the caches hold of this CPU's is the kernel's, and they stay coherent.
+ * On the CPU that goes, in a crash too: no waiting, no locks, no messages. What its caches hold
+ * is still the kernel's, and they stay coherent (F6).
  */
 void roundpen_die(unsigned int cpu)
 {
