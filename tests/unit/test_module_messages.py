@@ -11,7 +11,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 MODULE = PROJECT / "module"
 _CALL = re.compile(
-    r'\b(?:roundpen_refused|refuse|pr_err|pr_crit)\(\s*((?:"(?:[^"\\]|\\.)*"\s*|METHOD\s*)+)'
+    r'\b(?:roundpen_refused|refused_err|refuse|pr_err|pr_crit)\(\s*((?:"(?:[^"\\]|\\.)*"\s*|METHOD\s*)+)'
 )
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"|METHOD')
 _VALUE = re.compile(r"(?:0x)?%(?:ll|l|z)?[0-9]*(?:pOF|pR|pa|[udsxi])")
@@ -37,7 +37,7 @@ def documented() -> str:
 def pattern(message: str) -> re.Pattern[str]:
     """A message as the page writes it: N, or a word in capitals, for each value."""
     pieces = [re.escape(piece) for piece in _VALUE.split(message)]
-    return re.compile("[^`]*" + r"[A-Z]+".join(pieces))
+    return re.compile(r"[A-Z]+".join(pieces))
 
 
 MESSAGES = sorted(
