@@ -119,6 +119,19 @@ def pen(file: str) -> str:
     return (ROOT / "pen" / file).read_text(encoding="utf-8")
 
 
+def test_the_modules_files_are_described() -> None:
+    source = (ROOT / "module" / "sysfs.c").read_text(encoding="utf-8")
+    names = [name for name, _ in re.findall(r"^SHOW\((\w+), (.*)\);$", source, re.M)]
+    own = [name for name in names if name not in ("mpidr", "release_word", "state")]
+    cpus = ["cpuN/mpidr", "cpuN/release_word", "cpuN/state", "cpuN/node"]
+    binary = re.findall(r'\.attr = \{ \.name = "(\w+)"', source)
+    rows = table(DOCS / "formats.md", "sysfs")
+    assert [row[0].strip("`") for row in rows] == [*own, *cpus, *binary]
+    states = re.findall(r'return "([a-z ]+)";', source)
+    (told,) = (row[1] for row in rows if row[0] == "`cpuN/state`")
+    assert set(re.findall(r"`([^`]+)`", told)) == set(states)
+
+
 def test_psci_calls_are_the_pens() -> None:
     rows = table(DOCS / "formats.md", "psci-calls")
     documented = {name: width for names, width, _ in rows for name in names.split(", ")}
