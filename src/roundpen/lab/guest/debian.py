@@ -129,8 +129,10 @@ def disk(system: System) -> Disk:
     scripts = [_text(name) for name in ("second_stage.init", "second_stage.sh")]
     digests = [deb.sha256 for group in (packages.others, packages.archive) for deb in group]
     key = cache.digest(_RECIPE, *scripts, *_MODULES, "|", *digests)
-    made = cache.entry("debian-disks", key, lambda folder: _install(packages, folder))
-    return Disk(made / "disk.img", made / "boot")
+    image = cache.entry("debian-disks", key, lambda folder: _install(packages, folder)) / "disk.img"
+    # Apart: what takes half an hour is not lost when what takes a second fails.
+    taken = cache.entry("debian-boot", key, lambda folder: _dump(image, folder))
+    return Disk(image, taken / "boot")
 
 
 def _resolve(system: System) -> _Packages:
@@ -163,8 +165,6 @@ def _install(packages: _Packages, folder: Path) -> None:
         initrd = here / "initrd.cpio"
         initrd.write_bytes(_initrd(nonce))
         _run_second_stage([image, installer], initrd, nonce, here)
-    (folder / "boot").mkdir()
-    _dump(image, folder / "boot")
 
 
 def _installer(packages: _Packages, here: Path) -> Path:
@@ -269,9 +269,12 @@ def _run_second_stage(images: Sequence[Path], initrd: Path, nonce: str, here: Pa
 
 def _dump(image: Path, folder: Path) -> None:
     """Copy /boot out of the disk; debugfs reads it without mounting."""
-    _tool(["debugfs", "-R", f"rdump /boot {folder.parent}", str(image)])
-    if not list(folder.glob("initrd.img-*")):
-        raise MachineError(f"{image}: no /boot/initrd.img-* in the installed system")
+    _tool(["debugfs", "-R", f"rdump /boot {folder}", str(image)])
+    if not list(folder.glob("boot/initrd.img-*")):
+        raise MachineError(
+            f"{image}: no /boot/initrd.img-* in the installed system",
+            remedy=f"remove {image.parent}: it is installed anew",
+        )
 
 
 def put(image: Path, files: Mapping[str, Path]) -> None:

@@ -26,7 +26,12 @@ echo 'MODULES=dep' >/etc/initramfs-tools/conf.d/driver-policy
 printf '%s\n' $modules >/etc/initramfs-tools/modules
 say "all others"
 # shellcheck disable=SC2086 # a list
-apt-get -qq -y --no-install-recommends install $others
+INITRD=No apt-get -qq -y --no-install-recommends install $others
+# Each takes minutes, and the packages' own hooks would make some twice.
+for kernel in /boot/vmlinuz-*; do
+	say "initrd of ${kernel#/boot/vmlinuz-}"
+	update-initramfs -c -k "${kernel#/boot/vmlinuz-}"
+done
 rm /usr/sbin/policy-rc.d /etc/dpkg/dpkg.cfg.d/installer
 
 echo "$hostname" >/etc/hostname
