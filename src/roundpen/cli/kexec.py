@@ -91,6 +91,8 @@ def _kexec(args: argparse.Namespace) -> int:
 
     now = system.read()
     made = plan.make(now, _wanted(args))
+    if not args.dry_run:
+        perform.refuse_caller(made)
     _show(made, args)
     perform.refuse(made)
     if args.dry_run:

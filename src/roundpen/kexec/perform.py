@@ -31,18 +31,22 @@ class Loaded:
     rehearsal: Rehearsal | None
 
 
-def refuse(plan: Plan) -> None:
-    """Raise the first reason against `plan`, if there is one; it says how many more there are.
+def refuse_caller(plan: Plan) -> None:
+    """Raise UserError where another command line, file, user or place would do."""
+    for reason in plan.refused:
+        if reason.weight is Weight.CALLER:
+            raise UserError(reason.found, remedy=reason.do)
 
-    UserError where another command line, file or user would do, RefusedError otherwise.
+
+def refuse(plan: Plan) -> None:
+    """The same, and RefusedError where this machine or its kernel won't.
+
+    The first reason is told, and how many more there are.
     """
-    if not plan.refused:
-        return
-    first = min(plan.refused, key=lambda reason: reason.weight is not Weight.CALLER)
-    more = len(plan.refused) - 1
-    found = first.found + (f" (and {more} more, see the plan)" if more else "")
-    kind = UserError if first.weight is Weight.CALLER else RefusedError
-    raise kind(found, remedy=first.do)
+    refuse_caller(plan)
+    for reason in plan.refused:
+        more = f" (and {len(plan.refused) - 1} more, see the plan)" if plan.refused[1:] else ""
+        raise RefusedError(reason.found + more, remedy=reason.do)
 
 
 def with_module(now: System, plan: Plan, tell: Tell) -> tuple[System, Plan]:
