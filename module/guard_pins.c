@@ -6,7 +6,6 @@
  */
 #define pr_fmt(fmt) "roundpen: " fmt
 
-#include <linux/kernel_read_file.h>
 #include <linux/kexec.h>
 #include <linux/module.h>
 #include <linux/string.h>
@@ -65,11 +64,8 @@ static struct kprobe cleanup = {
  */
 static int refuse_older_images(void)
 {
-	char text[2], *buffer = text;
-	size_t size;
-	ssize_t got = kernel_read_file_from_path_initns("/sys/kernel/kexec_loaded", 0,
-							(void **)&buffer, sizeof(text), &size,
-							READING_UNKNOWN);
+	char text[2];
+	long got = roundpen_file_read("/sys/kernel/kexec_loaded", text, sizeof(text));
 
 	if (got < 1 ? !strcmp(roundpen_way(), "psci") : text[0] != '0') {
 		roundpen_refused("an image may be loaded already, and it knows no pen: `kexec -u`");

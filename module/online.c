@@ -9,10 +9,11 @@
 #include <linux/cpu.h>
 #include <linux/device.h>
 #include "roundpen.h"
+#include "versions.h"
 
 static ssize_t online_show(struct device *device, struct device_attribute *attribute, char *buf)
 {
-	return sysfs_emit(buf, "%u\n", !device->offline);
+	return sysfs_emit(buf, "%u\n", !roundpen_device_offline(device));
 }
 
 static ssize_t online_store(struct device *device, struct device_attribute *attribute,
@@ -33,7 +34,7 @@ static DEVICE_ATTR_RW(online);
 
 static void allow(struct device *device, bool allowed)
 {
-	device->offline_disabled = !allowed;
+	roundpen_device_may_go(device, allowed);
 	container_of(device, struct cpu, dev)->hotpluggable = allowed;
 }
 

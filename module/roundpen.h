@@ -105,6 +105,9 @@ int roundpen_psci_entry(u64 *secondary_entry);
 /* For two nodes with their properties, and 64 bytes for each of 128 CPUs. */
 #define ROUNDPEN_TREE_ROOM (4096 + 128 * 64)
 
+/* file.c */
+long roundpen_file_read(const char *path, void *to, size_t most);
+
 /* tree_edit.c: @tree is open with room (ROUNDPEN_TREE_ROOM); 0 or an error of libfdt's. */
 int roundpen_tree_edit(void *tree, const struct roundpen_pen *pen);
 

@@ -10,6 +10,7 @@
 #include <linux/vmalloc.h>
 #include "contract.h"
 #include "roundpen.h"
+#include "versions.h"
 #include "word.h"
 
 static struct kobject *folder;
@@ -40,7 +41,8 @@ static const struct attribute_group group = { .attrs = attributes };
 
 /* The pen's memory is not RAM of this kernel's: whole, aligned loads only. */
 static ssize_t logbook_read(struct file *file, struct kobject *kobject,
-			    struct bin_attribute *attribute, char *buf, loff_t offset, size_t count)
+			    roundpen_bin_attribute *attribute, char *buf, loff_t offset,
+			    size_t count)
 {
 	const void __iomem *region = roundpen_pen.region;
 	u64 value;
@@ -64,7 +66,7 @@ static struct bin_attribute logbook_attribute = {
 
 /* The running tree with the pen in it. Once: the running one does not change. */
 static ssize_t fdt_read(struct file *file, struct kobject *kobject,
-			struct bin_attribute *attribute, char *buf, loff_t offset, size_t count)
+			roundpen_bin_attribute *attribute, char *buf, loff_t offset, size_t count)
 {
 	memcpy(buf, attribute->private + offset, count);
 	return count;

@@ -5,11 +5,39 @@
  */
 #define pr_fmt(fmt) "roundpen: " fmt
 
-#include <linux/kernel_read_file.h>
 #include <linux/vmalloc.h>
 #include "contract.h"
 #include "roundpen.h"
 #include "tree.h"
+
+static u64 chosen_number(const void *tree, int chosen, const char *name)
+{
+	int length;
+	const fdt32_t *value = fdt_getprop(tree, chosen, name, &length);
+
+	return value && (length == 4 || length == 8) ? tree_read(value, length / 4) : 0;
+}
+
+/*
+ * This kernel's initrd: unpacked and freed long ago, so that the pen may lie where it was. Who
+ * loads a kernel sets the next one's; both take away what a boot loader reserved for it.
+ */
+static void forget_initrd(void *tree)
+{
+	int chosen = fdt_path_offset(tree, "/chosen");
+	u64 start, end, from, size;
+	int entry;
+
+	if (chosen < 0)
+		return;
+	start = chosen_number(tree, chosen, "linux,initrd-start");
+	end = chosen_number(tree, chosen, "linux,initrd-end");
+	for (entry = fdt_num_mem_rsv(tree) - 1; entry >= 0; entry--)
+		if (!fdt_get_mem_rsv(tree, entry, &from, &size) && from == start && size == end - start)
+			fdt_del_mem_rsv(tree, entry);
+	fdt_delprop(tree, chosen, "linux,initrd-start");
+	fdt_delprop(tree, chosen, "linux,initrd-end");
+}
 
 /* An error of libfdt's, or one after a line. */
 static int edit(const void *running, void *tree, size_t room)
@@ -17,8 +45,10 @@ static int edit(const void *running, void *tree, size_t room)
 	const char *wrong;
 	int error = fdt_open_into(running, tree, room);
 
-	if (!error)
+	if (!error) {
+		forget_initrd(tree);
 		error = roundpen_tree_edit(tree, &roundpen_pen);
+	}
 	if (!error)
 		error = fdt_pack(tree);
 	if (error) {
@@ -58,20 +88,22 @@ static int copy_and_edit(const void *running, size_t size, void **blob, size_t *
 }
 
 /*
- * initial_boot_params is not exported; the file is, and of the first mount namespace: that of the
- * system, not of a container. If a tree is bound over it already it may be an older one of ours.
+ * initial_boot_params is not exported; the file is. If a tree is bound over it
+ * already, it may be an older one of ours.
  */
 int roundpen_tree_make(void **blob, size_t *blob_size)
 {
 	static const char path[] = "/sys/firmware/fdt";
-	void *running = NULL;
-	size_t size;
-	ssize_t got = kernel_read_file_from_path_initns(path, 0, &running, TREE_MAX, &size,
-							READING_UNKNOWN);
+	void *running = vmalloc(TREE_MAX);
+	long got;
 	int error;
 
+	if (!running)
+		return -ENOMEM;
+	got = roundpen_file_read(path, running, TREE_MAX);
 	if (got < 0) {
-		pr_err("%s can't be read: %zd\n", path, got);
+		pr_err("%s can't be read: %ld\n", path, got);
+		vfree(running);
 		return got;
 	}
 	error = copy_and_edit(running, got, blob, blob_size);

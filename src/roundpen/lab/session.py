@@ -238,14 +238,7 @@ def _keep(job: Job, console: Transcript, wanted: Path | None, *, needed: bool) -
 def _guest(job: Job, nonce: str, folder: Path) -> qemu.Guest:
     """Prepare the files of the run in `folder`."""
     plain, first = folder / "Image", folder / "Image.first"
-    loaded = payload.load(job.kernel.image)
-    if loaded.header.page_size not in (None, 4096) and not job.machine.large_pages:
-        raise UserError(
-            f"{job.kernel.name}: has {loaded.header.page_size // 1024} KiB pages, "
-            f"which the CPUs of {job.machine.name} don't have",
-            remedy="take a machine whose name ends in -max",
-        )
-    plain.write_bytes(loaded.image)
+    plain.write_bytes(_image(job, job.kernel))
     if job.wrap is not None:
         wrap_file(plain, first, offer=job.wrap)
     else:
@@ -253,6 +246,18 @@ def _guest(job: Job, nonce: str, folder: Path) -> qemu.Guest:
     initrd = folder / "initrd.cpio"
     initrd.write_bytes(guest_root(job, nonce, first if job.kexec_wrapped else plain))
     return qemu.Guest(first, initrd, command_line(job), _tree(job))
+
+
+def _image(job: Job, kernel: Kernel) -> bytes:
+    """Unpacked, and one that the machine's CPUs can run."""
+    loaded = payload.load(kernel.image)
+    if loaded.header.page_size not in (None, 4096) and not job.machine.large_pages:
+        raise UserError(
+            f"{kernel.name}: has {loaded.header.page_size // 1024} KiB pages, "
+            f"which the CPUs of {job.machine.name} don't have",
+            remedy="take a machine whose name ends in -max",
+        )
+    return loaded.image
 
 
 def _command(job: Job, guest: qemu.Guest, folder: Path) -> list[str]:
@@ -295,7 +300,7 @@ def _chain(job: Job) -> dict[str, Member]:
         (one, *_) = (kernel for kernel in kernels if kernel.name == name)
         at = [generation for generation, other in enumerate(kernels) if other.name == name]
         if at[-1] > 0:
-            files[f"kexec/{number}/Image"] = Member(payload.load(one.image).image)
+            files[f"kexec/{number}/Image"] = Member(_image(job, one))
         if any(course[generation].late for generation in at):
             files[f"kexec/{number}/roundpen.ko"] = Member(module.build(name).read_bytes())
     lines = [f"{at} {names.index(one.name)}\n" for at, one in enumerate(kernels)]

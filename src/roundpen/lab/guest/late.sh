@@ -17,6 +17,7 @@ next_kernel() { # sets $image
 }
 
 unneeded() { # prints what of /kexec no kernel after the next one starts or loads
+	echo / # no file; without a line, grep takes all for a match
 	[ -e /chain ] || return
 	for place in /kexec/*/; do
 		place=${place%/}
