@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from roundpen import cache
 from roundpen.lab import system
 from roundpen.lab.guest import debian
 from roundpen.lab.machines import machine
-from roundpen.lab.run import Answer, Transcript
+from roundpen.lab.run import Answer, Stopped, Transcript
 from tests.unit.deb_build import deb_build
 from tests.unit.walk import commands
 
-MACHINE = "virt-unique-el2-gicv2-4-a53"
+MACHINE = "virt-unique-el2-gicv3-4-a53"
 JUMP = 'roundpen kexec "$KERNEL"'
 LAST = "the walk is over: "
 pytestmark = pytest.mark.timeout(3 * 3600)
@@ -54,7 +55,7 @@ def transcript(tmp_path_factory: pytest.TempPathFactory) -> Transcript:
     packages: list[Path] = deb_build().build(tmp_path_factory.mktemp("deb"))
     disk = debian.disk(debian.STOCK)
     release = next(name for name in disk.releases() if name.startswith("6.12"))
-    return system.visit(
+    console = system.visit(
         system.Visit(
             machine=machine(MACHINE),
             disk=disk,
@@ -65,6 +66,11 @@ def transcript(tmp_path_factory: pytest.TempPathFactory) -> Transcript:
             timeout=2 * 3600,
         )
     )
+    kept = cache.root() / "transcripts" / "kexec-document.txt"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(console.text(), encoding="utf-8")
+    assert console.stopped is Stopped.DONE, f"{console.stopped}: {console.fatal}, see {kept}"
+    return console
 
 
 def test_every_command_ends_well(transcript: Transcript) -> None:
