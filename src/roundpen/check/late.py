@@ -37,6 +37,9 @@ def late(case: Case, *, asked: bool = False) -> Iterator[Answer]:
         yield Answer(_CLOSED, "not needed: a pen is at work and offers PSCI")
         return
     yield from _methods(case, asked)
+    available = sum(cpu.status in (None, "ok", "okay") for cpu in board.cpus)
+    if system.live and system.possible is not None and system.possible < available:
+        yield Answer(_CLOSED, f"this kernel uses {system.possible} of {available} CPUs (nr_cpus=?)")
     yield from _running(system)
     if system.late_pen:
         yield Answer(_OPEN, f"the module has a pen ({system.late_pen})")
@@ -95,8 +98,6 @@ def gives_back(case: Case) -> bool:
 def _running(system: System) -> Iterator[Answer]:
     if not system.live:
         return
-    if system.word("nosmp") is not None or system.word("maxcpus") == "0":
-        yield Answer(_CLOSED, "nosmp: this kernel has no holding pen for its CPUs")
     if system.modules_disabled:
         yield Answer(_CLOSED, "kernel.modules_disabled is set until the next boot")
     version = release(system.release)

@@ -39,7 +39,9 @@ __all__ = [
 
 _PAGE = 4096
 _A_TREE = 128 << 10
-"""Bytes, where the tree is not known yet: more than any board's of Debian 13 has."""
+"""Bytes, where no tree can be read: more than any board's of Debian 13 has."""
+_THE_PENS_PART = 4 << 10
+"""Two nodes, and per CPU two addresses; as much as pen/boot/rewrite.c allows itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +174,13 @@ def _place(case: Situation) -> tuple[Segment, ...] | NoRoom:
 
 
 def _tree_size(case: Situation) -> int:
-    data = case.tree.data if case.tree else None
-    return _A_TREE if data is None else tree.final_size(data, case.wanted.command_line)
+    """Of a tree that is not known yet: the running one's and room for the pen's part."""
+    known = case.tree.data if case.tree else None
+    data = known if known is not None else case.system.tree
+    if data is None or case.system.board is None:
+        return _A_TREE
+    size = tree.final_size(data, case.wanted.command_line)
+    return size if known is not None else size + _THE_PENS_PART
 
 
 def _with_room(case: Situation, placed: tuple[Segment, ...] | NoRoom) -> Situation:

@@ -167,7 +167,8 @@ def disabled(case: Case) -> Iterator[Hit]:
     "code that those CPUs execute. nosmp and maxcpus=0 leave them in firmware, and kexec is "
     "refused all the same.",
     do="Use nr_cpus=1, where firmware's loop is in reserved memory, or the pen. The late pen's "
-    "module first brings up the CPUs that maxcpus= left in this kernel's holding pen.",
+    "module takes the CPUs too: it brings up those that maxcpus= left in the kernel's holding pen, "
+    "and fetches those that nosmp left in the firmware's loop.",
     source="measured, QEMU virt, Linux 6.1; arch/arm64/kernel/smp.c: smp_prepare_cpus()",
     live=True,
     bears=(
