@@ -70,7 +70,12 @@ def with_pen(root: Path, pen: str = "made", base: int = 0x48000000) -> Path:
 
 
 def kernel(
-    page: int = 4096, *, signed: bool = False, spin_table: bool = True, more: bytes = b""
+    page: int = 4096,
+    *,
+    image_size: int = 35 << 20,
+    signed: bool = False,
+    spin_table: bool = True,
+    more: bytes = b"",
 ) -> bytes:
     """An Image as far as a plan reads one: header, version, what it knows, perhaps a signature."""
     code = {4096: 1, 16384: 2, 65536: 3}[page]
@@ -79,7 +84,7 @@ def kernel(
         code0=int.from_bytes(stub, "little"),
         code1=0,
         text_offset=0,
-        image_size=35 << 20,
+        image_size=image_size,
         flags=code << 1 | 1 << 3,
         pe_offset=64 if signed else 0,
     )
