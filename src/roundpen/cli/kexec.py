@@ -60,7 +60,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--no-rehearsal", action="store_true",
                         help="try no CPU, and have no digest of the image checked")  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON (docs/kexec.schema.json)")
     instead = parser.add_mutually_exclusive_group()
     for option, told in _INSTEAD.items():
         instead.add_argument(option, action="store_true", help=told)
