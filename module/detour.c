@@ -29,6 +29,7 @@ static int turn_off(struct kprobe *probe, struct pt_regs *regs)
 	}
 	return 1;
 }
+
 NOKPROBE_SYMBOL(turn_off);
 
 int roundpen_detour_arm(struct roundpen_detour *detour)
@@ -38,7 +39,7 @@ int roundpen_detour_arm(struct roundpen_detour *detour)
 	detour->probe.pre_handler = turn_off;
 	error = register_kprobe(&detour->probe);
 	if (error)
-		roundpen_refused("no probe on %s: %d", detour->probe.symbol_name, error);
+		refused_err("no probe on %s: %d", detour->probe.symbol_name, error);
 	return error;
 }
 

@@ -9,12 +9,13 @@ struct kimage;
 
 /*
  * A function of the kernel's that one of ours stands in for, of the same type. Ours runs as the
- * function would have: in its caller's context, free to sleep. It ends with roundpen_detour_leave().
+ * function would have, in its caller's context, free to sleep; it ends with
+ * roundpen_detour_leave().
  */
 struct roundpen_detour {
 	struct kprobe probe;		/* .symbol_name is given */
 	unsigned long instead;		/* ours */
-	unsigned long refusal;		/* what the caller gets once this module is on its way out */
+	unsigned long refusal;		/* what the caller gets once we are on our way out */
 	struct task_struct *inside;	/* who calls the kernel's own from ours */
 };
 
@@ -22,7 +23,7 @@ int roundpen_detour_arm(struct roundpen_detour *detour);
 void roundpen_detour_disarm(struct roundpen_detour *detour);
 void roundpen_detour_leave(void);
 
-/* Around ours calling the kernel's own: detour->probe.addr. Callers are serialized by kexec's lock. */
+/* Around ours calling the kernel's own, detour->probe.addr. Kexec's lock serializes callers. */
 static inline void roundpen_detour_into(struct roundpen_detour *detour)
 {
 	WRITE_ONCE(detour->inside, current);

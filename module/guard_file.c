@@ -27,7 +27,7 @@ static struct roundpen_detour detour = {
 static void *make_tree(const struct kimage *image, unsigned long initrd_load_addr,
 		       unsigned long initrd_len, const char *cmdline, size_t extra_fdt_size)
 {
-	typeof(&of_kexec_alloc_and_setup_fdt) original = (void *)detour.probe.addr;
+	typeof(of_kexec_alloc_and_setup_fdt) *original = (void *)detour.probe.addr;
 	void *tree;
 	int error;
 

@@ -34,6 +34,7 @@ static int check_segments(const struct kimage *image)
 	}
 	return 0;
 }
+
 NOKPROBE_SYMBOL(check_segments);
 
 static int check_cpus(const struct kimage *image)
@@ -44,6 +45,7 @@ static int check_cpus(const struct kimage *image)
 	refuse("a CPU did not come to the pen, and executes in this kernel's memory");
 	return -EBUSY;
 }
+
 NOKPROBE_SYMBOL(check_cpus);
 
 /* Before machine_kexec_prepare(): the segments are known, nothing is copied yet. */
@@ -61,6 +63,7 @@ static int before_prepare(struct kprobe *probe, struct pt_regs *regs)
 	instruction_pointer_set(regs, procedure_link_pointer(regs));
 	return 1;
 }
+
 NOKPROBE_SYMBOL(before_prepare);
 
 static struct kprobe prepare = {
@@ -75,7 +78,7 @@ static const void *in_one_piece(const struct kimage *image, unsigned long index)
 {
 	if (image->type == KEXEC_TYPE_CRASH)
 		return phys_to_virt(image->segment[index].mem);
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#if KERNEL_VERSION(6, 17, 0) <= LINUX_VERSION_CODE
 	if (image->segment_cma[index])
 		return page_address(image->segment_cma[index]);
 #endif
@@ -217,7 +220,7 @@ int roundpen_guard_image_arm(void)
 	int error = register_kprobe(&prepare);
 
 	if (error) {
-		roundpen_refused("no probe on %s: %d", prepare.symbol_name, error);
+		refused_err("no probe on %s: %d", prepare.symbol_name, error);
 		return error;
 	}
 	error = roundpen_detour_arm(&loaded);

@@ -40,7 +40,7 @@ void roundpen_pin(const struct kimage *image)
 	WARN_ON_ONCE(1);
 }
 
-/* kimage_free() calls machine_kexec_cleanup() for each image, also for those that failed to load. */
+/* kimage_free() calls machine_kexec_cleanup() for each image, those that failed to load too. */
 static int on_cleanup(struct kprobe *probe, struct pt_regs *regs)
 {
 	const struct kimage *image = (void *)regs->regs[0];
@@ -51,6 +51,7 @@ static int on_cleanup(struct kprobe *probe, struct pt_regs *regs)
 			module_put(THIS_MODULE);
 	return 0;
 }
+
 NOKPROBE_SYMBOL(on_cleanup);
 
 static struct kprobe cleanup = {
@@ -68,7 +69,7 @@ static int refuse_older_images(void)
 	long got = roundpen_file_read("/sys/kernel/kexec_loaded", text, sizeof(text));
 
 	if (got < 1 ? !strcmp(roundpen_way(), "psci") : text[0] != '0') {
-		roundpen_refused("an image may be loaded already, and it knows no pen: `kexec -u`");
+		refused_err("an image may be loaded already, and it knows no pen: `kexec -u`");
 		return -EBUSY;
 	}
 #if IS_ENABLED(CONFIG_CRASH_DUMP)
@@ -87,6 +88,7 @@ static int on_test(struct kprobe *probe, struct pt_regs *regs)
 	hit = true;
 	return 0;
 }
+
 NOKPROBE_SYMBOL(on_test);
 
 static noinline void to_be_probed(void)
@@ -103,14 +105,14 @@ static int refuse_disarmed_probes(void)
 	int error = register_kprobe(&probe);
 
 	if (error) {
-		roundpen_refused("no probe on a function of this module: %d", error);
+		refused_err("no probe on a function of this module: %d", error);
 		return error;
 	}
 	to_be_probed();
 	unregister_kprobe(&probe);
 	if (hit)
 		return 0;
-	roundpen_refused("kprobes are disarmed: `echo 1 > /sys/kernel/debug/kprobes/enabled`");
+	refused_err("kprobes are disarmed: `echo 1 > /sys/kernel/debug/kprobes/enabled`");
 	return -EBUSY;
 }
 
@@ -169,7 +171,7 @@ int roundpen_guard_pins_arm(void)
 		goto probes;
 	error = register_kprobe(&cleanup);
 	if (error) {
-		roundpen_refused("no probe on %s: %d", cleanup.symbol_name, error);
+		refused_err("no probe on %s: %d", cleanup.symbol_name, error);
 		goto probes;
 	}
 	error = refuse_older_images();

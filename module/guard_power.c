@@ -35,7 +35,7 @@ int roundpen_guard_power_arm(void)
 	int error = register_pm_notifier(&notifier);
 
 	if (error)
-		roundpen_refused("no say in hibernation: %d", error);
+		refused_err("no say in hibernation: %d", error);
 	return error;
 }
 

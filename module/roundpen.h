@@ -35,7 +35,6 @@ extern struct roundpen_pen roundpen_pen;
 
 /* The line that every refusal of insmod has. By this name checkpatch knows that it prints. */
 #define refused_err(format, ...) pr_err("refused: " format "\n", ##__VA_ARGS__)
-#define roundpen_refused refused_err	/* the old name, until nobody uses it */
 
 /* cpus.c: the array above, MPIDRs filled in. */
 int roundpen_cpus_find(void);
