@@ -43,6 +43,9 @@ int roundpen_guard_file_arm(void);
 void roundpen_guard_file_disarm(void);
 int roundpen_guard_image_arm(void);
 void roundpen_guard_image_disarm(void);
+/* depart.c: the CPUs leave before the jump, while it can still be refused. */
+int roundpen_departure_arm(void);
+void roundpen_departure_disarm(void);
 
 /* guard_pins.c: this image is about to be installed; the module stays until it is freed. */
 void roundpen_pin(const struct kimage *image);

@@ -12,6 +12,7 @@ static const struct {
 	{ roundpen_guard_power_arm, roundpen_guard_power_disarm },
 	{ roundpen_guard_file_arm, roundpen_guard_file_disarm },
 	{ roundpen_guard_image_arm, roundpen_guard_image_disarm },
+	{ roundpen_departure_arm, roundpen_departure_disarm },
 };
 
 static void disarm(int armed)

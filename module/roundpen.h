@@ -117,10 +117,6 @@ int roundpen_tree_make(void **blob, size_t *size);
 const char *roundpen_tree_check(const void *tree, size_t size, const struct roundpen_pen *pen);
 
 /* guard_*.c: each arms what it needs and undoes it; the last load decides about the pin. */
-/* depart.c: the CPUs leave before the jump, while it can still be refused. */
-int roundpen_departure_arm(void);
-void roundpen_departure_disarm(void);
-
 int roundpen_guards_arm(void);
 void roundpen_guards_disarm(void);
 bool roundpen_loaded(void);			/* an image is loaded, we are pinned: sysfs */
