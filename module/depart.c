@@ -36,6 +36,10 @@ static int send_others(void)
 	unsigned int cpu;
 	int error = 0;
 
+	if (roundpen_any_lost()) {
+		pr_err("Can't kexec: a CPU did not come to the pen, and executes in this kernel's memory\n");
+		return -EBUSY;
+	}
 	for_each_online_cpu(cpu) {
 		if (cpu != stays)
 			error = send_away(cpu);
