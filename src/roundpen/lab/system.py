@@ -22,6 +22,9 @@ from roundpen.lab.run import Answer, Transcript
 SHELL = b":~# "
 """Root's prompt, as Debian's bash has it; no command's output looks like it."""
 _TREES = "debian-6.12"
+_PATIENCE = "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
+"""Seconds until the kernel thinks that a CPU hangs, twice as many for a soft lockup. On a host of
+two cores with a load of 15 a compiler's page fault was seen to take 23 s."""
 _log = logging.getLogger(__name__)
 
 
@@ -88,7 +91,8 @@ def _command(what: Visit, image: Path, folder: Path) -> list[str]:
     emulator = emulators.find(machine)
     kernel, initrd = what.disk.kernel(what.release), what.disk.initrd(what.release)
     console = machine.console or "ttyAMA0"
-    parts = (f"console={console}", "root=LABEL=root ro", machine.command_line, what.command_line)
+    more = (machine.command_line, what.command_line)
+    parts = (f"console={console}", "root=LABEL=root ro", _PATIENCE, *more)
     words = " ".join(filter(None, parts))
     if machine.family is Family.BOARD:
         tree = kernels.kernel(_TREES).tree(machine.tree)
