@@ -9,6 +9,7 @@ from dataclasses import replace
 from roundpen.check.bearing import State
 from roundpen.check.board import Board
 from roundpen.check.findings import Finding
+from roundpen.check.known import psci_fault
 from roundpen.check.ways import Route, asked_route, routes
 from roundpen.kexec.system import System
 from roundpen.kexec.wanted import Way
@@ -36,7 +37,7 @@ def choose(
     mine = [(way, _now(found[name], system)) for way, name in ROUTES.items()]
     for state in (State.OPEN, State.DEPENDS):
         for way, route in mine:
-            if route.state is state:
+            if route.state is state and not (way is Way.LATE and _only_when_asked(board)):
                 return way, route
     return None, mine[0][1]
 
@@ -46,6 +47,15 @@ def _now(route: Route, system: System) -> Route:
     if route.name == ROUTES[Way.NR_CPUS] and len(system.possible) > 1:
         return replace(route, state=State.CLOSED, reason=_RESTART)
     return route
+
+
+def _only_when_asked(board: Board) -> bool:
+    """Are the CPUs run by PSCI that is not known for certain to lose them?
+
+    The late pen then takes PSCI away from the next kernels, until a reset.
+    """
+    fault = psci_fault(board)
+    return module_way(board) is not None and (fault is None or not fault.certain)
 
 
 def module_way(board: Board) -> str | None:

@@ -14,6 +14,7 @@ from roundpen.check.findings import Rule, rules
 from roundpen.check.known import KnownBoard, boards, loaders, lossy_psci
 from roundpen.check.ways import WAYS
 from roundpen.errors import UserError
+from roundpen.kexec.known import KnownKernel, kernels
 from roundpen.publish import publish
 from roundpen.report.check import ways
 
@@ -88,6 +89,24 @@ def boards_table() -> str:
     return "\n".join([*lines, *map(_board, boards())]) + "\n"
 
 
+def kernels_table() -> str:
+    """The kernels that are known bad, as docs/routes.md has them."""
+    lines = [
+        "| name | which kernel | where | what happens | to do | source |",
+        "|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *map(_kernel, kernels())]) + "\n"
+
+
+def _kernel(row: KnownKernel) -> str:
+    until = f" to {row.last}" if row.last else " and newer"
+    which = f"the {row.whose} one, {row.first}{until}"
+    where = ", ".join(row.when) or "everywhere"
+    sure = "" if row.certain else " (not certain)"
+    cells = (f"`{row.name}`", which, f"{where}{sure}", row.seen, row.do, row.source)
+    return f"| {' | '.join(cells)} |"
+
+
 def _board(row: KnownBoard) -> str:
     cells = (row.name, row.words, row.reserved, row.entry, row.route, row.run)
     return f"| {' | '.join(cells)} |"
@@ -99,7 +118,8 @@ def routes_page(old: str) -> str:
     Raises UserError when a mark is missing.
     """
     page = _replaced(old, "routes", routes_table())
-    return _replaced(page, "boards", boards_table())
+    page = _replaced(page, "boards", boards_table())
+    return _replaced(page, "kernels", kernels_table())
 
 
 def _replaced(old: str, name: str, table: str) -> str:

@@ -18,7 +18,7 @@ from roundpen.kexec.plan import Plan, SystemCall, Wanted, Way, Weight
 from roundpen.kexec.system import read
 from roundpen.report import kexec as report
 from tests.unit import samples
-from tests.unit.check_boards import Sample, changed, each_cpu, psci, returnable, spin, u64
+from tests.unit.check_boards import Sample, changed, each_cpu, psci, reserved, returnable, spin, u64
 from tests.unit.kexec import systems
 from tests.unit.kexec.test_tree import BASE, with_pen
 from tests.unit.kexec_root import put
@@ -112,8 +112,8 @@ def test_the_late_pen_where_psci_is_there_only_when_asked_for(root: Path) -> Non
     assert (found.refused, found.module_way) == ((), "psci")
     assert "psci-set-aside" in warned(found)
     board(root, changed(psci(), "/", compatible=["raspberrypi,4-model-b", "brcm,bcm2711"]))
-    assert made(root).way is Way.LATE
-    assert "way-depends" in warned(made(root))
+    found = made(root)
+    assert (found.way, "way-depends" in warned(found)) == (Way.PSCI, True)
 
 
 def test_a_kernel_with_the_series(root: Path) -> None:
@@ -160,6 +160,19 @@ def test_kexec_file_alone(root: Path) -> None:
     assert [each.name for each in found.segments] == ["kernel", "initrd", "tree"]
     put(root, "b.dtb", spin().dtb())
     assert names(made(root, dtb=root / "b.dtb")) == {"dtb-unusable"}
+
+
+def test_a_board_on_record(root: Path) -> None:
+    """A Raspberry Pi 5 needs not be asked for."""
+    atf = {"reg": [0, 0, 0, 0x80000], "no-map": None}
+    pi_5 = changed(psci(), "/", compatible=["raspberrypi,5-model-b", "brcm,bcm2712"])
+    board(root, changed(pi_5, "/", **{"reserved-memory": reserved(**{"atf@0": atf})}))
+    found = made(root)
+    assert (found.way, found.module_way, found.refused) == (Way.LATE, "psci", ())
+    put(root, "sys/kernel/kexec_loaded", "1\n")
+    assert names(made(root)) == {"loaded-before"}
+    put(root, "sys/devices/system/cpu/online", "0,2-3\n")
+    assert "no-way" in names(made(root))
 
 
 # --- against: what is given ----------------------------------------------------------------
@@ -391,8 +404,11 @@ def test_reboot_would_jump(root: Path) -> None:
 def test_what_is_loaded_is_replaced(root: Path) -> None:
     put(root, "sys/kernel/kexec_loaded", "1\n")
     put(root, "sys/kernel/kexec_crash_loaded", "1\n")
+    assert names(made(root)) == {"loaded-before"}
+    systems.with_pen(root, base=BASE)
+    put(root, "sys/kernel/roundpen/fdt", with_pen(spin()).dtb())
     found = made(root)
-    assert warned(found) == {"replaces-loaded"}
+    assert (found.refused, warned(found)) == ((), {"replaces-loaded"})
     assert any("capture kernel" in line for line in found.lost)
 
 

@@ -150,6 +150,16 @@ def module_without_pen(case: Situation) -> Iterator[Reason]:
         )
 
 
+def loaded_before(case: Situation) -> Iterator[Reason]:
+    """An image from before the module: its tree knows no pen, and the module refuses."""
+    if case.late and case.system.late is None and case.system.running.kexec_loaded:
+        yield machine(
+            "loaded-before",
+            "a kernel is loaded that knows no pen: the module refuses beside it",
+            "kexec -u, then again",
+        )
+
+
 def no_program(case: Situation) -> Iterator[Reason]:
     """kexec-tools does the loading (load.py says why)."""
     if case.system.kexec_tools is None and case.system.machine in (None, ARM64):
@@ -181,6 +191,7 @@ JUDGES: tuple[Judge, ...] = (
     module_of_another_version,
     no_module,
     module_without_pen,
+    loaded_before,
     no_program,
     lpi_tables,
 )
