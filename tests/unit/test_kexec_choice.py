@@ -161,6 +161,24 @@ def test_an_absolute_link_stays_below_the_root(tmp_path: Path) -> None:
     assert nine.kernel == tmp_path / "etc/hostname"
 
 
+def test_a_name_that_no_file_has(tmp_path: Path) -> None:
+    system = System(tmp_path)
+    system.write("/boot/extlinux/extlinux.conf", f"label a\nlinux /{'x' * 5000}\n")
+    assert system.default().remarks[0].endswith("x is not there")
+
+
+def test_no_permission_for_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fedora's /boot/loader and Debian's /sys/firmware/efi/efivars are root's."""
+
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    system = System(tmp_path, "debian-grub")
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(UserError, match="Permission denied; run as root"):
+        system.look()
+
+
 def test_links_in_a_circle(tmp_path: Path) -> None:
     system = System(tmp_path)
     system.kernels()

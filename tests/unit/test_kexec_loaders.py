@@ -539,3 +539,15 @@ def test_what_a_filter_hides_is_said(tmp_path: Path) -> None:
     assert remarks[0].startswith("/boot/firmware/config.txt:3: kernel=b holds only if")
     assert remarks[1].startswith("/boot/firmware/autoboot.txt may have")
     assert len(remarks) == 3
+
+
+def test_serial0_has_another_name_in_the_kernel(tmp_path: Path) -> None:
+    system = raspberry_pi(tmp_path, "kernel=a\n")
+    system.write("/boot/firmware/a")
+    system.write("/boot/firmware/cmdline.txt", "console=serial0,115200 root=/dev/x\n")
+    assert any("serial0" in remark for remark in system.default().remarks)
+    running = "coherent_pool=1M console=ttyS0,115200 root=/dev/x"
+    system.write("/proc/cmdline", running + "\n")
+    entry = system.default()
+    assert entry.command_line == running
+    assert not entry.remarks

@@ -100,6 +100,6 @@ def _checked(root: Root, entry: Entry) -> Entry:
     missing = [
         f"{root.name(path)} is not there"
         for path in (entry.kernel, entry.initrd, entry.dtb)
-        if path is not None and not path.is_file()
+        if path is not None and not root.is_file(root.name(path))
     ]
     return entry.also(*missing) if missing else entry

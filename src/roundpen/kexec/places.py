@@ -54,12 +54,21 @@ class Root:
         return f"/{path.relative_to(self.folder)}" if path != self.folder else "/"
 
     def is_file(self, place: str) -> bool:
-        """Whether a regular file is there."""
-        return self.path(place).is_file()
+        """Whether a regular file is there. Raises UserError when that is not ours to know."""
+        return stat.S_ISREG(self._mode(place))
 
     def is_folder(self, place: str) -> bool:
-        """Whether a folder is there."""
-        return self.path(place).is_dir()
+        """Whether a folder is there. Raises UserError when that is not ours to know."""
+        return stat.S_ISDIR(self._mode(place))
+
+    def _mode(self, place: str) -> int:
+        try:
+            return self.path(place).stat().st_mode
+        except PermissionError as error:
+            raise _unreadable(place, error) from error
+        except (OSError, ValueError):
+            # Not there, or no name that could be.
+            return 0
 
     def locate(self, path: str, near: str) -> str:
         """Where the file is that a loader calls `path`, on the file system that has `near`.
@@ -119,7 +128,7 @@ class Root:
         try:
             # A FIFO without a writer would keep the open waiting.
             descriptor = os.open(self.path(place), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         except OSError as error:
             raise _unreadable(place, error) from error

@@ -141,9 +141,17 @@ def _command_line(root: Root, folder: str, config: Config, prefix: str, remarks:
         remarks.append(f"{place} has {len(lines)} lines, the firmware takes the first")
     own = words.split(lines[0]) if lines else []
     running = words.split(running_command_line(root))
-    if own and running[-len(own) :] == own:
+    if own and len(running) >= len(own) and all(map(_same, own, running[-len(own) :])):
         return " ".join(running)
     if not lines:
         remarks.append(f"{place}: not there or empty")
     remarks.append("what the firmware adds to the command line is not known and not in it")
+    if any("serial" in word for word in own):
+        remarks.append("serial0 and serial1 are names that only the firmware knows")
     return " ".join(own)
+
+
+def _same(own: str, running: str) -> bool:
+    """The firmware puts the port's own name for serial0 and serial1 (console=serial0,115200)."""
+    pattern = re.sub(r"serial[01]", r"tty(S|AMA)[0-9]+", re.escape(own))
+    return re.fullmatch(pattern, running) is not None
