@@ -194,7 +194,7 @@ def _with_room(case: Situation, placed: tuple[Segment, ...] | NoRoom) -> Situati
         call,
         kernel.file_size + case.inputs.initrd,
         kernel.size,
-        memory.available if memory else None,
+        memory.for_the_kernel if memory else None,
         memory.total if memory else None,
     )
     return replace(case, needs=needs, collisions=segments.collisions(placed, _stays(case)))

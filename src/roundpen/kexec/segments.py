@@ -85,7 +85,7 @@ class MemoryNeed:
     kernel: int
     """In the kernel: its copy of the segments, kept until the jump."""
     available: int | None
-    """None: not known."""
+    """To the kernel; None: not known."""
     total: int | None
     """All RAM that the kernel has."""
 

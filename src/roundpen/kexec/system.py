@@ -49,9 +49,14 @@ class Memory:
 
     total: int
     available: int
-    free: int
-    cma: int
-    """All that CMA has; 0 without it."""
+    """To programs, without swapping."""
+    cma_free: int
+    """Of that, what only programs can have: the kernel's own pages never come from CMA."""
+
+    @property
+    def for_the_kernel(self) -> int:
+        """What the kernel can have for its copy of the segments."""
+        return max(0, self.available - self.cma_free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,6 @@ class System:
     page_size: int | None = None
     """Bytes, of the running kernel."""
     crash_loaded: bool | None = None
-    crash_size: int | None = None
-    """Bytes that are kept for a capture kernel."""
     reboot_limit: int | None = None
     """sysctl kernel.kexec_load_limit_reboot: how many loads are left; -1 is no limit."""
     online: tuple[int, ...] = ()
@@ -124,7 +127,6 @@ def read(root: Path = Path("/")) -> System:
         memory=_memory(root / "proc/meminfo"),
         page_size=_page_size(root / "proc/self/auxv"),
         crash_loaded=sysfs.flag(root / "sys/kernel/kexec_crash_loaded"),
-        crash_size=_signed(root / "sys/kernel/kexec_crash_size"),
         reboot_limit=_signed(root / "proc/sys/kernel/kexec_load_limit_reboot"),
         online=sysfs.listed(cpus / "online") or (),
         possible=sysfs.listed(cpus / "possible") or (),
@@ -240,7 +242,7 @@ def _memory(path: Path) -> Memory | None:
     total, free = kib.get("MemTotal"), kib.get("MemFree")
     if total is None or free is None:
         return None
-    return Memory(total, kib.get("MemAvailable", free), free, kib.get("CmaTotal", 0))
+    return Memory(total, kib.get("MemAvailable", free), kib.get("CmaFree", 0))
 
 
 def _page_size(path: Path) -> int | None:

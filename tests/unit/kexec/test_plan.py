@@ -258,6 +258,11 @@ def test_a_packed_kernel_is_unpacked(root: Path) -> None:
         ("lib/modules/6.1.0-test/modules.dep", "a.ko:\n", {"module-missing"}),
         ("proc/meminfo", "MemTotal: 60000 kB\nMemFree: 9000 kB\n", {"more-than-half", "memory"}),
         ("proc/meminfo", "MemTotal: 900000 kB\nMemFree: 9000 kB\n", {"memory"}),
+        (
+            "proc/meminfo",
+            "MemTotal: 900000 kB\nMemFree: 1 kB\nMemAvailable: 300000 kB\nCmaFree: 290000 kB\n",
+            {"memory"},
+        ),
         ("proc/iomem", "40000000-427fffff : System RAM\n", {"no-room"}),
     ],
 )

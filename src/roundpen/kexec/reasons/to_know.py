@@ -211,6 +211,15 @@ def not_foreseen(case: Situation) -> Iterator[Reason]:
         )
 
 
+def garbled(case: Situation) -> Iterator[Reason]:
+    """A line that is none may have been a reservation."""
+    count = case.system.iomem.garbled
+    if count:
+        yield caution(
+            "iomem-garbled", f"{count} lines of /proc/iomem could not be read", "look at them"
+        )
+
+
 def other_findings(case: Situation) -> Iterator[Reason]:
     """Errors of `check --live` that close nothing here: somebody should know."""
     if case.route is None or case.way is None:
@@ -236,6 +245,7 @@ JUDGES: tuple[Judge, ...] = (
     reboot_jumps,
     little_memory,
     not_foreseen,
+    garbled,
     other_findings,
 )
 """All of them, in the order in which they are said."""
