@@ -103,6 +103,7 @@ def _command(what: Visit, image: Path, folder: Path) -> list[str]:
         spec = vendor.spec_of(machine)
         made = vendor.arguments(spec, kernel, initrd, words, folder, qemu=emulator.command)
         made += debian.drives([image])
-    # Room for a system's programs, and a thread per CPU: most of the time one of them works.
-    made[made.index("-accel") + 1] = debian.ACCELERATOR
+    # Room for a system's programs. The CPUs take turns on one thread, as elsewhere in the lab: on
+    # threads of their own a busy host starves one of them, and all stood still for minutes.
+    made[made.index("-accel") + 1] = f"tcg,thread=single,tb-size={debian.ROOM}"
     return [*emulator.command, *made, *qemu.common_arguments(machine)]

@@ -45,9 +45,9 @@ _RECIPE = "1"
 """Part of every disk's key: raise it when a disk made before is not what is made now."""
 _INSTALLATION = 3600
 """Seconds. Seen: 6 minutes on an idle host of two cores."""
-ACCELERATOR = "tcg,thread=multi,tb-size=512"
-"""Room (MiB) for the translations of a whole system's programs, not just of a kernel's
-(lab/qemu.py): with a kernel's worth QEMU translates again and again."""
+ROOM = 512
+"""MiB for the translations of a whole system's programs, not just of a kernel's (lab/qemu.py):
+with a kernel's worth QEMU translates again and again."""
 _log = logging.getLogger(__name__)
 
 
@@ -242,7 +242,8 @@ def _run_second_stage(images: Sequence[Path], initrd: Path, nonce: str, here: Pa
     yardstick = machine("psci")
     found = emulator.find(yardstick)
     kernel = debian.kernel(_INSTALLER).image
-    command = [*found.command, "-machine", "virt,gic-version=3", "-accel", ACCELERATOR,
+    accelerator = f"tcg,thread=multi,tb-size={ROOM}"
+    command = [*found.command, "-machine", "virt,gic-version=3", "-accel", accelerator,
                "-nic", "none", "-cpu", "cortex-a72", "-smp", "2", "-m", "2048M",
                *common_arguments(yardstick), *drives(images),
                "-kernel", str(kernel), "-initrd", str(initrd), "-append", "console=ttyAMA0 quiet",
