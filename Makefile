@@ -6,10 +6,11 @@
 PYTEST := .venv/bin/pytest
 SOURCES = $(wildcard src tests pen packaging scripts hatch_build.py)
 
-.PHONY: help demo test test-quick test-long series lint bench fuzz deb clean
+.PHONY: help demo demo-wrap test test-quick test-long series lint bench fuzz deb clean
 
 help:
-	@echo 'make demo        an emulated Raspberry Pi 3B: kexec refused, then twice with every CPU'
+	@echo 'make demo        an emulated Raspberry Pi 3B: kexec refused; a module; another kernel, every CPU'
+	@echo 'make demo-wrap   the same by a kernel with the pen in front, without a module'
 	@echo 'make test        all tests, machines and kernel builds included (25 minutes)'
 	@echo 'make test-quick  tests that start no machine (under a minute)'
 	@echo 'make test-long   what takes too long for every change: tests/long, the series in full (hours)'
@@ -23,6 +24,10 @@ help:
 demo:
 	@scripts/setup lab
 	@.venv/bin/roundpen demo
+
+demo-wrap:
+	@scripts/setup lab
+	@.venv/bin/roundpen demo --wrap
 
 # Two machines at a time: most of them keep one core busy. Three where a machine often waits for its
 # own time-outs; there the tests that take long are started first, hence one by one. The kernels

@@ -24,6 +24,9 @@ TIMEOUT = 600.0
 TRIMMED_TIMEOUT = 240.0
 """The same for a kernel of the lab's own, which starts in a second."""
 
+LONG_CHAIN = 10
+"""More kexecs than that take as long as a stock kernel."""
+
 AS_IS = None
 WRAPPED = Offer.PSCI
 RETURN = Offer.RETURN
@@ -40,9 +43,13 @@ def run(
     faults: tuple[Faulty, ...] = (),
     files: Mapping[str, Member] | None = None,
     loader: UBoot | None = None,
+    late: bool = False,
+    chain: tuple[str, ...] = (),
+    command_line: str = "",
 ) -> Result:
     """Do a run; fails the test with all that is wrong when it does not pass.
 
+    `late`: each kernel loads the module. `chain`: what the kexecs start.
     What is expected follows from machine, kernel, wrap and faults. Skips, with the reason, where
     no QEMU has the machine.
     """
@@ -52,23 +59,30 @@ def run(
     except MachineError as error:
         pytest.skip(str(error))
     chosen = session.kernel(kernel)
+    others = tuple(session.kernel(name) for name in chain)
     wanted = expected(
         board,
         wrap,
         kexec_wrapped=kexec_wrapped,
         returns=session.knows_return(chosen),
         faults=faults,
+        late=late,
     )
+    scenario = replace(scenario or Scenario(), expects=wanted)
+    if late:
+        scenario = replace(scenario, late=session.late((chosen, *others)))
     job = Job(
         board,
         chosen,
-        replace(scenario or Scenario(), expects=wanted),
+        scenario,
         wrap=wrap,
         kexec_wrapped=kexec_wrapped,
-        timeout=TIMEOUT if chosen.package else TRIMMED_TIMEOUT,
+        timeout=TIMEOUT if chosen.package or scenario.kexecs > LONG_CHAIN else TRIMMED_TIMEOUT,
         faults=faults,
         files=files or {},
         loader=loader,
+        chain=others,
+        command_line=command_line,
     )
     result = session.perform(job)
     problems = result.verdict.all_problems()

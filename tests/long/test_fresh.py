@@ -23,6 +23,7 @@ COMMANDS = (
     "lint",
     "test-quick",
     "demo",
+    "demo-wrap",
     "fuzz FUZZ_SECONDS=20",
     "bench BENCH=--help",
     "deb",

@@ -166,6 +166,23 @@ def _cpu_as_json(account: CpuAccount) -> dict[str, object]:
     }
 
 
+def late_pen(result: Result) -> Table:
+    """The demo's table: a kernel a row, first as stock, then with the module."""
+    machine = result.job.machine.describes.partition(",")[0]
+    table = Table(title=f"{machine}, as it comes; a module, no restart", title_justify="left")
+    for name in ("kernel", "at", "kexec, stock", "late pen", "CPUs at work", "hotplug", "KVM",
+                 "kexec"):  # fmt: skip
+        table.add_column(name)
+    for trip in result.verdict.trips:
+        module = trip.module
+        refused = "refused" if module and module.before else "-"
+        pen = f"{module.pen} at {module.region.partition(' ')[0]}" if module else "none"
+        _, working, hotplug, kexec = _summary(trip)
+        kvm = "a guest ran" if result.job.scenario.kvm and not trip.problems else "-"
+        table.add_row(trip.release, trip.level, refused, pen, working, hotplug, kvm, kexec)
+    return table
+
+
 def before_after(before: Result, after: Result) -> Table:
     """The demo's table: the same machine and kernel, without and with the pen."""
     result = Table(title="The same board, the same kernel", title_justify="left")
