@@ -17,12 +17,11 @@ from roundpen.lab.guest.root import Member
 from roundpen.lab.machines import machine
 from roundpen.lab.scenario import Scenario, expected
 from roundpen.lab.session import Job
-from tests.boot.runs import TRIMMED_TIMEOUT
+from tests.boot.runs import TIMEOUT, TRIMMED_TIMEOUT
 
 pytestmark = pytest.mark.timeout(900)
 
 HERE = Path(__file__).parent / "late"
-BOARD = machine("virt-unique-el2-gicv2-4-a53")
 NO_TREE = "Invalid argument roundpen: Can't kexec: no segment begins with a device tree"
 WRONG = "Invalid argument roundpen: Can't kexec: the next kernel's device tree "
 
@@ -107,20 +106,36 @@ def probe() -> bytes:
     return (cache.entry("guest-programs", key, make) / "program").read_bytes()
 
 
-@pytest.fixture(scope="module")
-def said() -> dict[str, str]:
+PSCI_TRIES = {
+    "trees": Try("trees", ""),
+    # To PSCI the CPUs in the pen are on.
+    "suspend": Try("power freeze", "sh: write error: "),
+    "why": Try("say", "roundpen: Can't suspend: to PSCI the CPUs in the pen are on"),
+    "remove": Try("remove", "gone"),
+    # Without the module PSCI lets in an image that knows no pen.
+    "image without the module": Try("with /tmp/stock", "loaded"),
+    "insert behind it": Try(
+        "insert way=psci", "insmod: can't insert '/kexec/0/roundpen.ko': Device or resource busy "
+        "roundpen: refused: an image may be loaded already"
+    ),
+    "unload": Try("without_image", "0"),
+    "insert": Try("insert way=psci", "roundpen: new pen at"),
+}  # fmt: skip
+
+
+def answers(name: str, kernel_name: str, parameters: str, tries: dict[str, Try]) -> dict[str, str]:
     """What each try printed, in one boot."""
-    kernel = session.kernel("lab-plain")
-    scenario = Scenario(
-        late=session.late([kernel]),
-        extra=tuple(f"run sh /lib/guards.sh {one.what}" for one in TRIES.values()),
-        expects=expected(BOARD, None, late=True),
-    )
+    board = machine(name)
+    kernel = session.kernel(kernel_name)
     job = Job(
-        BOARD,
+        board,
         kernel,
-        scenario,
-        timeout=TRIMMED_TIMEOUT,
+        Scenario(
+            late=session.late([kernel], parameters),
+            extra=tuple(f"run sh /lib/guards.sh {one.what}" for one in tries.values()),
+            expects=expected(board, None, late=True),
+        ),
+        timeout=TIMEOUT if kernel.package else TRIMMED_TIMEOUT,
         command_line="crashkernel=64M",
         files={
             "bin/kexec-probe": Member(probe(), executable=True),
@@ -131,9 +146,25 @@ def said() -> dict[str, str]:
     problems = result.verdict.all_problems()
     assert not problems, "\n".join([*problems, f"transcript: {result.transcript}"])
     found = [event.rest("said") for event in result.events if event.name == "run"]
-    return dict(zip(TRIES, found, strict=True))
+    return dict(zip(tries, found, strict=True))
+
+
+@pytest.fixture(scope="module")
+def said() -> dict[str, str]:
+    return answers("virt-unique-el2-gicv2-4-a53", "lab-plain", "", TRIES)
+
+
+@pytest.fixture(scope="module")
+def said_under_psci() -> dict[str, str]:
+    return answers("psci-gicv2-4-a53", "lab-plain", "way=psci", PSCI_TRIES)
 
 
 @pytest.mark.parametrize("name", TRIES)
 def test_guard(name: str, said: dict[str, str]) -> None:
     assert said[name].startswith(TRIES[name].expects), said[name]
+
+
+@pytest.mark.parametrize("name", PSCI_TRIES)
+def test_guard_under_psci(name: str, said_under_psci: dict[str, str]) -> None:
+    found = said_under_psci[name]
+    assert found.startswith(PSCI_TRIES[name].expects), found

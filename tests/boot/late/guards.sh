@@ -37,9 +37,10 @@ capture() { probe -p "$(captured 0):/init" "$(captured 0x100000):$1"; }
 unload() { kexec "$@" -u; cat $late/loaded; }
 
 remove() { rmmod roundpen; [ ! -e $late ] && echo gone; }
-insert() { insmod /kexec/0/roundpen.ko; say; }
+insert() { insmod /kexec/0/roundpen.ko "$@"; say; }
+without_image() { kexec -u; cat /sys/kernel/kexec_loaded; }
 turn() { echo "$1" >$switch; cat $switch; say; }
-hibernate() { echo disk >/sys/power/state; say; }
+power() { echo "$1" >/sys/power/state; say; }
 
 "$@" 2>&1
 exit 0
