@@ -17,6 +17,7 @@ from roundpen.errors import UserError
 if TYPE_CHECKING:
     from roundpen.kexec.perform import Loaded
     from roundpen.kexec.plan import Plan
+    from roundpen.kexec.rehearse import Rehearsal
     from roundpen.kexec.wanted import Wanted
 
 _WAYS = ("late", "psci", "return", "nr_cpus=1")
@@ -98,13 +99,9 @@ def _kexec(args: argparse.Namespace) -> int:
     if args.dry_run:
         return Exit.DONE
     now, made = perform.with_module(now, made, _tell)
-    ready = perform.prepare(now, made, _tell, rehearsal=not args.no_rehearsal)
-    _rehearsed(ready)
+    ready = perform.run(now, made, _tell, _rehearsed, rehearsal=not args.no_rehearsal)
     if args.load_only:
         _print(_left_loaded(ready))
-        return Exit.DONE
-    _tell(ready.by.value)
-    perform.go(ready)
     return Exit.DONE
 
 
@@ -130,12 +127,11 @@ def _show(made: Plan, args: argparse.Namespace) -> None:
     _print([made.json()] if args.json else report.lines(made))
 
 
-def _rehearsed(ready: Loaded) -> None:
+def _rehearsed(done: Rehearsal) -> None:
     from roundpen.report import rehearsal as report
 
-    if ready.rehearsal is not None:
-        for line in report.lines(ready.rehearsal):
-            _tell(line)
+    for line in report.lines(done):
+        _tell(line)
 
 
 def _left_loaded(ready: Loaded) -> list[str]:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from enum import Enum
+from functools import partial
 from typing import NoReturn
 
 from roundpen.errors import MachineError, reason_of
@@ -44,21 +46,16 @@ def jump(who: By, program: str) -> None:
     """Start the loaded kernel. Comes back where systemd does it, while that shuts down.
 
     `program`: kexec-tools' `kexec`. Raises MachineError when nothing is loaded any more or the
-    kernel refuses; then what was loaded is unloaded.
+    kernel refuses.
     """
     if not load.loaded():
         raise MachineError(
             "nothing is loaded any more: somebody unloaded it, or the kernel let go of it",
             remedy="run roundpen kexec again",
         )
-    try:
-        if who is By.SYSTEMD:
-            _by_systemd()
-        else:
-            _by_us(program)
-    except BaseException:
-        load.unload(program)
-        raise
+    if who is By.US:
+        _by_us(program)
+    _by_systemd()
 
 
 def _systemctl() -> str | None:
@@ -66,21 +63,32 @@ def _systemctl() -> str | None:
 
 
 def _by_systemd() -> None:
-    """Not with SKIP in the environment: it is about `reboot`, and this is no reboot."""
+    """SKIP in the environment does no harm: it is about `reboot`, and this is none.
+
+    From the question on no signal stops us: systemd ends this program as it shuts down, and what
+    is loaded is then its to start. (Ctrl-C reaches systemctl, which has none of it blocked.)
+    """
     words = [_systemctl() or "systemctl", "kexec"]
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    )
     try:
         done = subprocess.run(
-            words, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False
-        )
+            words, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False,
+            preexec_fn=partial(signal.pthread_sigmask, signal.SIG_SETMASK, before),
+        )  # fmt: skip
+        if not done.returncode:
+            return
+        said = " ".join(done.stderr.split()) or f"status {done.returncode}"
     except OSError as error:
-        raise MachineError(f"{words[0]}: cannot be run: {reason_of(error)}") from error
-    except subprocess.TimeoutExpired as error:
-        raise MachineError(f"systemctl kexec: not done after {_SECONDS} s") from error
-    if done.returncode:
-        raise MachineError(
-            f"systemctl kexec: {' '.join(done.stderr.split()) or f'status {done.returncode}'}",
-            remedy="the image is unloaded again; systemd-inhibit --list shows who holds it up",
-        )
+        said = reason_of(error)
+    except subprocess.TimeoutExpired:
+        said = f"not done after {_SECONDS} s"
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    raise MachineError(
+        f"systemctl kexec: {said}",
+        remedy="the image is unloaded again; systemd-inhibit --list shows who holds it up",
+    )
 
 
 def _by_us(program: str) -> NoReturn:

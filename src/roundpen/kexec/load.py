@@ -38,6 +38,10 @@ _OF_INTEREST = re.compile(r"kexec|roundpen|lockdown|CPU\d+: cannot leave", re.I)
 _ENVIRONMENT = {"PATH": "/usr/sbin:/sbin:/usr/bin:/bin", "LC_ALL": "C"}
 
 
+class NotLoadedError(MachineError):
+    """The kernel did not take it; what was loaded before still is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One call of kexec-tools. `digest`: purgatory checks the image before it starts it."""
@@ -177,13 +181,13 @@ _CURES = (
 )
 
 
-def failure(order: Order, stderr: str, kernel: list[str]) -> MachineError:
+def failure(order: Order, stderr: str, kernel: list[str]) -> NotLoadedError:
     """Why it was not loaded: the kernel's own words where it has any, else kexec-tools'."""
     tool = [line.strip() for line in stderr.splitlines() if line.strip()]
     failed = [line for line in tool if "failed" in line or "annot" in line] or tool[-1:]
     words = [*kernel[-1:], *failed[:1]]
     remedy = next((cure for sign, cure in _CURES if any(sign in word for word in words)), "")
-    return MachineError(
+    return NotLoadedError(
         f"{order.kernel}: not loaded: {'; '.join(words) or 'kexec-tools does not say why'}",
         remedy=remedy or f"{Path(order.program).name} -d with the same options says more",
     )

@@ -7,7 +7,8 @@ loaded, no promise stands, every CPU is where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from roundpen.errors import RefusedError, RoundpenError, UserError
@@ -23,12 +24,11 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What is loaded, and how it came to be. `rehearsal`: None where there was none."""
+    """A kernel that is loaded, by which `kexec`, and who would start it."""
 
     plan: Plan
     program: str
     by: jump.By
-    rehearsal: Rehearsal | None
 
 
 def refuse_caller(plan: Plan) -> None:
@@ -68,41 +68,50 @@ def with_module(now: System, plan: Plan, tell: Tell) -> tuple[System, Plan]:
     return now, again
 
 
-def prepare(now: System, plan: Plan, tell: Tell, *, rehearsal: bool = True) -> Loaded:
-    """Rehearse and load; the promise is written last.
+def run(
+    now: System,
+    plan: Plan,
+    tell: Tell,
+    rehearsed: Callable[[Rehearsal], None],
+    *,
+    rehearsal: bool = True,
+) -> Loaded:
+    """Rehearse, load, promise, and jump unless the plan is to load only.
 
-    Without `rehearsal` the CPUs are not tried, and purgatory checks no digest.
+    Without `rehearsal` the CPUs are not tried, and purgatory checks no digest. `rehearsed` gets
+    what came of it. Comes back where nobody jumps yet, or where systemd does it.
     """
     program = now.kexec_tools
     if program is None:
         raise RefusedError("kexec-tools is not installed", remedy="install kexec-tools")
-    tried = None
     if rehearsal and plan.way is not Way.NR_CPUS:
-        tried = rehearse.rehearse(now.online, _logbook, tell)
-    tell(f"loading {plan.wanted.kernel}")
-    for line in load.load(plan, program, digest=rehearsal):
-        tell(f"  {line}")
-    try:
+        rehearsed(rehearse.rehearse(now.online, _logbook, tell))
+    ready = Loaded(plan, program, jump.by(systemd=now.systemd))
+    with _all_or_nothing(program):
+        tell(f"loading {plan.wanted.kernel}")
+        for line in load.load(plan, program, digest=rehearsal):
+            tell(f"  {line}")
         _promise(plan, now, tell)
-    except BaseException:
-        drop(program)
-        raise
-    return Loaded(plan, program, jump.by(systemd=now.systemd), tried)
+        if not plan.wanted.load_only:
+            tell(ready.by.value)
+            jump.jump(ready.by, program)
+    return ready
 
 
-def go(ready: Loaded) -> None:
-    """Jump. Comes back where systemd does it."""
+@contextmanager
+def _all_or_nothing(program: str) -> Iterator[None]:
+    """What ends the body early leaves nothing loaded and no promise.
+
+    But for a load that fails: what others had loaded before stays then.
+    """
     try:
-        jump.jump(ready.by, ready.program)
+        yield
+    except load.NotLoadedError:
+        raise
     except BaseException:
+        load.unload(program)
         verdict.withdraw()
         raise
-
-
-def drop(program: str) -> None:
-    """There will be no jump: unload, and take the promise back."""
-    load.unload(program)
-    verdict.withdraw()
 
 
 def _promise(plan: Plan, now: System, tell: Tell) -> None:

@@ -93,7 +93,13 @@ class Verdict:
         """Whether nothing differs. What is not known does not."""
         return all(row.agreement is not Agreement.DIFFERS for row in self.rows)
 
+    @property
+    def afresh(self) -> bool:
+        """Whether the pen is gone: the jump did not take place, or ended in a reset."""
+        return any(row.what == _NAMES["pen"] and row.found == _NO_PEN for row in self.rows)
 
+
+_NO_PEN = "none"
 _NAMES = {
     "release": "kernel",
     "cpus": "CPUs online",
@@ -219,7 +225,7 @@ def _pen(root: Path) -> str | None:
     try:
         return f"{region_base(tree):#x} {layout.RESERVED_SIZE:#x}"
     except RoundpenError:
-        return "none"
+        return _NO_PEN
     except OSError:
         return None
 
@@ -275,6 +281,8 @@ def lines(verdict: Verdict) -> list[str]:
     if not verdict.jumped:
         return [f"not jumped yet: {jump}"]
     summary = "as promised" if verdict.kept else "NOT as promised"
+    if verdict.afresh:
+        summary += ", started afresh by firmware"
     width = max((len(row.what) for row in verdict.rows), default=0)
     told = [
         f"  {row.what:<{width}}  {row.found}"

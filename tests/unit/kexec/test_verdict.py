@@ -71,7 +71,9 @@ def test_a_machine_that_started_afresh(tmp_path: Path) -> None:
     put(tmp_path, "proc/sys/kernel/random/boot_id", "boot-2\n")
     (tmp_path / "proc/device-tree").mkdir(parents=True)
     verdict.write(PROMISE, tmp_path)
-    found = {row.what: row for row in verdict.last(tmp_path).rows}
+    last = verdict.last(tmp_path)
+    found = {row.what: row for row in last.rows}
+    assert verdict.lines(last)[0].startswith("NOT as promised, started afresh by firmware: ")
     assert (found["pen"].found, found["pen"].agreement) == ("none", Agreement.DIFFERS)
 
 
