@@ -39,18 +39,28 @@ runpy.run_module("roundpen.cli.main", run_name="__main__")
 	told "$name" $?
 }
 
-# SIGTERM as soon as kexec-tools runs: a shell has its background processes ignore SIGINT.
+# SIGTERM at the worst moment: the kernel has the image, and kexec-tools has not said so yet. (A
+# shell has its background processes ignore SIGINT.)
 ended() { # name, arguments of roundpen kexec
 	name=$1; shift
+	cat >/usr/sbin/kexec <<-'END'
+		#!/bin/sh
+		/bin/kexec "$@" || exit
+		case " $* " in *" -l "*) cat /sys/kernel/kexec_loaded >/tmp/held; exec sleep 600 ;; esac
+	END
 	roundpen kexec "$@" &
 	process=$! tries=0
-	until pidof kexec >/dev/null || [ $tries -ge 600 ]; do
-		sleep 0.1
+	until [ -s /tmp/held ] || [ $tries -ge 600 ]; do
+		sleep 0.2
 		tries=$((tries + 1))
 	done
+	read -r held </tmp/held
 	kill -TERM "$(pidof python3)"
 	wait $process
-	told "$name" $?
+	status=$?
+	cp /bin/kexec /usr/sbin/kexec
+	event verb-line "name=$name stream=out text=held=$held"
+	told "$name" $status
 }
 
 pack() { # as the lab's, with Python, and with what roundpen keeps over a jump

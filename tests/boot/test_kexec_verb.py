@@ -27,7 +27,7 @@ try_it() {
 	given="/boot/vmlinuz --initrd /tmp/next.cpio"
 	verb dry-run $given --dry-run
 	nobody nobody $given --load-only
-	ended ended $given --no-rehearsal
+	ended ended $given --load-only --no-rehearsal
 	verb load-only $given --load-only
 	verb last --last
 }
@@ -79,6 +79,7 @@ def one_line(told: Told, word: str) -> None:
 
 
 def an_interrupted_load_leaves_nothing(told: Told) -> None:
+    assert told.out == ["held=1"]
     assert told.status == Exit.TERMINATED, told
     assert told.err[-1] == "roundpen: ended by SIGTERM"
     assert (told.loaded, told.online, told.left) == (False, ALL, "")
