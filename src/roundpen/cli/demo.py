@@ -86,7 +86,7 @@ def _late(console: Console, args: argparse.Namespace) -> list[Result]:
         result = _perform(job, args, "late")
     console.print(report.late_pen(result))
     console.print(
-        "In each kernel, by hand: kexec -l; insmod roundpen.ko; in the first,\n"
+        "In each kernel, by hand: kexec -l (stock: refused); insmod roundpen.ko; in the first,\n"
         "mount --bind /sys/kernel/roundpen/fdt /sys/firmware/fdt; kexec -l; kexec -e.\n"
         "On a board, roundpen kexec KERNEL does that, and rehearses it first.",
         highlight=False,
