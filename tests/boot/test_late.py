@@ -66,6 +66,7 @@ def test_again_and_again() -> None:
     [
         ("virt-unique-el2-gicv3-4-a53", Crash(cpu=2)),
         ("virt-shared-el2-gicv3-4-max", Crash(cpu=1)),
+        ("virt-shared-el1-gicv2-4-a72", Crash(cpu=3)),
     ],
 )
 def test_every_cpu_in_the_capture_kernel(machine: str, crash: Crash) -> None:
