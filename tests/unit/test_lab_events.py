@@ -74,3 +74,6 @@ def test_fatal_words() -> None:
     assert not FATAL.search("[    5.99] Can't kexec: CPUs are stuck in the kernel.")
     assert COMPLAINT.search("CPU3: failed to come online")
     assert COMPLAINT.search("WARNING: CPU: 0 PID: 1 at kernel/cpu.c:1")
+    assert COMPLAINT.search("WARNING: possible circular locking dependency detected")
+    assert COMPLAINT.search("WARNING: suspicious RCU usage")
+    assert COMPLAINT.search("WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected")

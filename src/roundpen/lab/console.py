@@ -19,7 +19,9 @@ FATAL = re.compile(
 them: it is how a refused kexec is expected to say so."""
 
 COMPLAINT = re.compile(
-    r"WARNING: CPU|failed to come online|failed to boot|failed in unknown state"
+    r"WARNING: (?:CPU|possible |suspicious |inconsistent |bad |held |lock |Nested |\w+-safe )"
+    r"|trying to register non-static key"
+    r"|failed to come online|failed to boot|failed in unknown state"
     r"|psci: .*(?:fail|retry)|may not have shut down cleanly|Torture.*(?:fail|FAIL|!!!)|!!!"
 )
 """Not the end, but nothing that a clean run prints."""

@@ -55,11 +55,14 @@ class Machine:
     """Whether the board's tree names a way to reset and to switch off."""
     dirty: bool = False
     """Whether registers that are UNKNOWN at a reset hold garbage (the vendor family only)."""
+    el2_unused: bool = False
+    """Whether the CPUs have EL2, where nobody is: the firmware hands them over at EL1 and leaves
+    HVC disabled (the vendor family only, with entry_level 1)."""
 
     @property
     def large_pages(self) -> bool:
         """Whether the CPU can run a kernel with 16 KiB pages (ID_AA64MMFR0_EL1.TGran16)."""
-        return self.cpu.startswith("max")
+        return self.cpu.startswith(("max", "cortex-a76"))
 
     @property
     def boots_on_cpu_0(self) -> bool:
