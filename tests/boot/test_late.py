@@ -11,7 +11,7 @@ import pytest
 
 from roundpen.lab.scenario import Crash, Scenario
 from roundpen.lab.session import Result
-from tests.boot.runs import AS_IS, run
+from tests.boot.runs import AS_IS, RETURN, run
 
 pytestmark = pytest.mark.timeout(900)
 TRIMMED = "lab-plain"
@@ -80,3 +80,21 @@ def test_every_cpu_in_the_capture_kernel(machine: str, crash: Crash) -> None:
 def test_cpus_that_the_first_kernel_did_not_bring_up(limit: str) -> None:
     scenario = Scenario(kexecs=1, cycles=1, limit=limit, boot_cpu_too=True)
     check_late(run("virt-unique-el2-gicv3-4-a53", TRIMMED, AS_IS, scenario, late=True), "EL2")
+
+
+def test_a_kernel_with_the_series_takes_the_pen_without_the_module() -> None:
+    machine = "virt-unique-el2-gicv2-4-a72"
+    result = run(machine, TRIMMED, AS_IS, CHAIN, late=True, chain=("lab", TRIMMED))
+    check_late(result, "EL2")
+    assert [trip.module is not None for trip in result.verdict.trips] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("machine", "wrap"),
+    [("virt-shared-el2-gicv2-4-a53", RETURN), ("virt-returning-el2-gicv3-4-a72", AS_IS)],
+)
+def test_a_pen_that_was_there_before(machine: str, wrap: object) -> None:
+    """Of a wrapped kernel, or firmware that implements the contract: what the series needs."""
+    result = run(machine, TRIMMED, wrap, CHAIN, late=True)  # type: ignore[arg-type]
+    found = [trip.module for trip in result.verdict.trips if trip.module]
+    assert [one.pen for one in found] == ["adopted"] * 3
