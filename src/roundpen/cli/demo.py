@@ -86,9 +86,10 @@ def _late(console: Console, args: argparse.Namespace) -> list[Result]:
         result = _perform(job, args, "late")
     console.print(report.late_pen(result))
     console.print(
-        "In each kernel, by hand: kexec -l (stock: refused); insmod roundpen.ko; in the first,\n"
-        "mount --bind /sys/kernel/roundpen/fdt /sys/firmware/fdt; kexec -l; kexec -e.\n"
-        "On a board, roundpen kexec KERNEL does that, and rehearses it first.",
+        "In each kernel, by hand: kexec -l (stock: refused); insmod roundpen.ko;\n"
+        "in the first, mount --bind /sys/kernel/roundpen/fdt /sys/firmware/fdt;\n"
+        "kexec -l; kexec -e. On a board, roundpen kexec KERNEL does that, and\n"
+        "rehearses it first.",
         highlight=False,
     )
     return [result]

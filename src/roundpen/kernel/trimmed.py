@@ -56,7 +56,7 @@ FLAVOURS: dict[str, Flavour] = {
     ),
     "late-debug": Flavour(
         "6.1",
-        "lab-plain with modules, lockdep, KASAN and all that objects to a module's mistakes",
+        "lab-plain with lockdep, KASAN and what else objects to a module",
         ("late-debug",),
         patched=False,
         apart=True,
