@@ -2,7 +2,8 @@
 /*
  * What the kernel says of itself in files, where it exports no function for it. Not by
  * kernel_read_file(): that asks the security modules to judge by what a file is read for, and for
- * none of its purposes (READING_UNKNOWN) IPE warns that it has no rule (security/ipe/hooks.c, 6.12).
+ * none of its purposes (READING_UNKNOWN) IPE warns that it has no rule (6.12,
+ * security/ipe/hooks.c).
  */
 #include <linux/err.h>
 #include <linux/fs.h>

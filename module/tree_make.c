@@ -33,7 +33,8 @@ static void forget_initrd(void *tree)
 	start = chosen_number(tree, chosen, "linux,initrd-start");
 	end = chosen_number(tree, chosen, "linux,initrd-end");
 	for (entry = fdt_num_mem_rsv(tree) - 1; entry >= 0; entry--)
-		if (!fdt_get_mem_rsv(tree, entry, &from, &size) && from == start && size == end - start)
+		if (!fdt_get_mem_rsv(tree, entry, &from, &size) && from == start &&
+		    size == end - start)
 			fdt_del_mem_rsv(tree, entry);
 	fdt_delprop(tree, chosen, "linux,initrd-start");
 	fdt_delprop(tree, chosen, "linux,initrd-end");
