@@ -29,6 +29,7 @@ class Flavour:
 
     `patched`: with the line's return series, or as Debian publishes the source. `apart`: no
     object has anything in common with the other flavours', so it has a folder of its own.
+    `overrules`: its last fragment takes back some of what the common one settles.
     """
 
     line: str
@@ -36,6 +37,7 @@ class Flavour:
     extra: tuple[str, ...] = ()
     patched: bool = True
     apart: bool = False
+    overrules: bool = False
 
     def fragments(self) -> dict[str, str]:
         """File name and text of its configuration fragments, in order of merging."""
@@ -60,6 +62,14 @@ FLAVOURS: dict[str, Flavour] = {
         ("late-debug",),
         patched=False,
         apart=True,
+    ),
+    "kexec-file": Flavour(
+        "6.1",
+        "lab-plain with kexec_file_load() alone, PREEMPT, 39-bit addresses",
+        ("kexec-file",),
+        patched=False,
+        apart=True,
+        overrules=True,
     ),
 }
 

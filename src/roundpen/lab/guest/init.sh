@@ -179,6 +179,13 @@ pack() { # /tmp/next.cpio, the next generation's root: this one once more, one g
 	echo "$generation" >/generation
 }
 
+system_call() { # sets $call: kexec's option for what this kernel has
+	# -i: without the digest that purgatory computes with the caches off. It says nothing about
+	# CPUs and costs 20 s of emulation.
+	call=-i
+	[ ! -e /proc/config.gz ] || zcat /proc/config.gz | grep -q '^CONFIG_KEXEC=y' || call=-s
+}
+
 without() { # words: this kernel's command line, but for those
 	left=
 	for word in $(cat /proc/cmdline); do
@@ -191,9 +198,8 @@ load() { # words that the next kernel's command line must not have
 	next_kernel
 	if [ ! -e "$image" ]; then event kexec-load "status=1 said=no $image"; return; fi
 	pack
-	# -i: without the digest that purgatory computes with the caches off. It says nothing about
-	# CPUs and costs 20 s of emulation.
-	attempt kexec -l -i "$image" --initrd=/tmp/next.cpio --command-line="$(without "$@")"
+	system_call
+	attempt kexec -l $call "$image" --initrd=/tmp/next.cpio --command-line="$(without "$@")"
 	why=$(kernel_says '/[Cc]ommand line/d; /[Kk]exec/{s/^\[[^]]*\] //;p}' | tail -n 1)
 	read -r loaded </sys/kernel/kexec_loaded
 	event kexec-load "status=$status loaded=$loaded said=${said%%"$newline"*} kernel=$why"

@@ -31,7 +31,8 @@ unneeded() { # prints what of /kexec no kernel after the next one starts or load
 # What stock says, without the module. A refused kexec costs nothing but reading the Image.
 before() {
 	next_kernel
-	attempt kexec -l -i "$image" --command-line=none
+	system_call
+	attempt kexec -l $call "$image" --command-line=none
 	why=$(kernel_says '/[Cc]ommand line/d; /[Kk]exec/{s/^\[[^]]*\] //;p}' | tail -n 1)
 	event before "status=$status said=${said%%"$newline"*} kernel=$why"
 	[ "$status" != 0 ] || kexec -u

@@ -23,7 +23,8 @@ load_capture() { # words for the capture kernel's command line
 	next_kernel
 	pack
 	# The first kernel's own words would reserve memory again, or limit the CPUs again.
-	attempt kexec -p -i "$image" --initrd=/tmp/next.cpio --command-line="$(without \
+	system_call
+	attempt kexec -p $call "$image" --initrd=/tmp/next.cpio --command-line="$(without \
 		$(tr ' ' '\n' </proc/cmdline | grep -E '^(crashkernel=|maxcpus=|nosmp)')) $*"
 	read -r loaded </sys/kernel/kexec_crash_loaded
 	event kexec-load "status=$status loaded=$loaded said=${said%%"$newline"*} kernel="
