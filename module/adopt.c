@@ -170,8 +170,13 @@ static int __init map_all(const struct reservation *area)
 	int error = map_region(area);
 
 	for (cpu = 0; !error && cpu < roundpen_pen.count; cpu++) {
-		if (!is_within(roundpen_pen.cpus[cpu].release_word, sizeof(u64), area)) {
-			refused_err("CPU%u: its release word is not in the pen of CPU0's", cpu);
+		const struct roundpen_cpu *this = &roundpen_pen.cpus[cpu];
+
+		/* One node: the tree of the next kernel is checked for that one only. */
+		if (!is_within(this->release_word, sizeof(u64), area) ||
+		    !is_within(this->return_entry, sizeof(u32), area)) {
+			refused_err("CPU%u: its release word and return entry are not both in the pen of CPU0's",
+				    cpu);
 			error = -EINVAL;
 			break;
 		}
