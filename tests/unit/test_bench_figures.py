@@ -41,10 +41,10 @@ def test_cycles_do_not_reach_over_cpus_or_kernels() -> None:
     assert list(linux.cycle_times(lines)) == [0.25]
 
 
-def test_kexec_times_are_differences_of_pairs_of_readings() -> None:
+def test_spans_are_differences_of_pairs_of_readings() -> None:
     said = ["0000000000000010", "0000000000000030", "0000000000000100", "0000000000000110"]
     events = [Event(0, n, "run", f"status=0 said={text} ", 0.0) for n, text in enumerate(said)]
-    assert linux.kexec_times(events, 16) == [2.0, 1.0]
+    assert linux.spans(events, 16) == [2.0, 1.0]
 
 
 def test_the_counter_is_read_right_before_the_jump_and_first_thing_after() -> None:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Linux under the pen's offers and on QEMU's own PSCI: same kernel, same run, in turns.
+"""Linux under the pen's offers, the late pen, and on QEMU's own PSCI: same run, in turns.
+
+The same kernel, but for the late pen: it has the series everywhere else.
 
 Time is the guest's, with every instruction taking one nanosecond (`-icount`). By the host's
 clock the comparison would be one of emulation: QEMU's PSCI halts a CPU that is off, while one
@@ -21,7 +23,7 @@ from roundpen import cache, scratch
 from roundpen.contract.layout import Offer
 from roundpen.errors import MachineError
 from roundpen.image.wrap import wrap_file
-from roundpen.kernel import trimmed
+from roundpen.kernel import module, trimmed
 from roundpen.lab import machines, qemu, run, vendor
 from roundpen.lab.course import stages
 from roundpen.lab.events import Event, parser
@@ -31,7 +33,7 @@ from roundpen.lab.guest import root
 from roundpen.lab.guest.root import Member
 from roundpen.lab.qemu import Emulator
 from roundpen.lab.roundtrip import Verdict, judge
-from roundpen.lab.scenario import Expectation, Scenario
+from roundpen.lab.scenario import Expectation, Late, Scenario, expected
 from roundpen.lab.steps import steps
 
 PEN = "virt-unique-el2-gicv3-4-a72"
@@ -59,6 +61,7 @@ class Way(Enum):
 
     PSCI = ("offer psci", PEN, Offer.PSCI)
     RETURN = ("offer return", PEN, Offer.RETURN)
+    LATE = ("late pen", PEN, None)
     QEMU = ("QEMU's PSCI", YARDSTICK, None)
 
     def __init__(self, words: str, machine: str, offer: Offer | None) -> None:
@@ -68,8 +71,20 @@ class Way(Enum):
         self.offer = offer
 
     @property
+    def kernel(self) -> str:
+        """The flavour: the module is for a kernel without the series, else the same."""
+        return "lab-plain" if self is Way.LATE else trimmed.BASE
+
+    @property
+    def late(self) -> Late | None:
+        """The module's part of the scenario, where it is what sends CPUs home."""
+        return Late() if self is Way.LATE else None
+
+    @property
     def expects(self) -> Expectation:
         """What a run must show."""
+        if self is Way.LATE:
+            return expected(machines.machine(self.machine), None, late=True)
         return Expectation(offer=self.offer.name.lower() if self.offer else "")
 
 
@@ -81,6 +96,8 @@ class Samples:
     """Per cycle (offline and online again)."""
     kexec: list[float] = field(default_factory=list)
     """From `kexec -e` to the next kernel's /init."""
+    load: list[float] = field(default_factory=list)
+    """Of the module, and of its tree over /sys/firmware/fdt."""
     added: list[float] = field(default_factory=list)
     """From the pen's entry to the kernel's, by the logbook."""
     to_init: list[float] = field(default_factory=list)
@@ -90,6 +107,7 @@ class Samples:
         """Take over the samples of one more run."""
         self.hotplug += other.hotplug
         self.kexec += other.kexec
+        self.load += other.load
         self.added += other.added
         self.to_init += other.to_init
 
@@ -120,16 +138,17 @@ def compare(runs: int, emulator: Emulator) -> Iterator[Comparison]:
 
     Raises MachineError when a run does not pass: a figure from it would be worth nothing.
     """
-    image = trimmed.build().image
+    images = {way: trimmed.build(way.kernel).image for way in Way}
     samples = {way: Samples() for way in Way}
     for number in range(runs):
         for way in Way:
-            samples[way].extend(_run(way, image, emulator))
+            samples[way].extend(_run(way, images[way], emulator))
         yield Comparison(samples, number + 1)
 
 
 def guest_steps(scenario: Scenario, cpus: int) -> list[str]:
-    """The scenario's lines, with a look at the counter at both ends of each kexec. Pure."""
+    """The scenario's lines, with a look at the counter at both ends of each kexec, and of each
+    load of the module. Pure."""
     lines = []
     for generation in range(len(stages(scenario, cpus))):
         if generation:
@@ -137,8 +156,11 @@ def guest_steps(scenario: Scenario, cpus: int) -> list[str]:
         for line in steps(scenario, cpus):
             if line == f"{generation} jump":
                 lines.append(f"{generation} run /{_TICKS}")
+            loads = line == f"{generation} late"
             if line.startswith(f"{generation} "):
-                lines.append(line)
+                lines += [f"{generation} run /{_TICKS}", line] if loads else [line]
+            if loads:
+                lines.append(f"{generation} run /{_TICKS}")
     return lines
 
 
@@ -155,16 +177,16 @@ def cycle_times(lines: Iterable[str]) -> Iterator[float]:
         before = found[2], at
 
 
-def kexec_times(events: Sequence[Event], frequency: int) -> list[float]:
-    """Guest seconds of each round trip, from pairs of counter readings. Pure."""
+def spans(events: Sequence[Event], frequency: int) -> list[float]:
+    """Guest seconds between the two counter readings of each pair. Pure."""
     ticks = [int(event.value("said"), 16) for event in events if event.name == "run"]
     return [(ticks[at + 1] - ticks[at]) / frequency for at in range(0, len(ticks) - 1, 2)]
 
 
 def _run(way: Way, image: Path, emulator: Emulator) -> Samples:
-    scenario = Scenario(kexecs=KEXECS, cycles=CYCLES, expects=way.expects)
+    scenario = Scenario(kexecs=KEXECS, cycles=CYCLES, late=way.late, expects=way.expects)
     done = boot(way, image, emulator, scenario)
-    return _samples(done.events, done.verdict, done.lines)
+    return _samples(way, done.events, done.verdict, done.lines)
 
 
 @dataclass(frozen=True)
@@ -206,7 +228,7 @@ def boot(
     with scratch.folder("bench") as folder:
         initrd = folder / "initrd.cpio"
         steps_ = [*prologue, *guest_steps(scenario, machine.cpus)]
-        initrd.write_bytes(_guest(steps_, nonce, image))
+        initrd.write_bytes(_guest(way, steps_, nonce, image))
         command = [*emulator.command, *_arguments(way, image, initrd, folder, emulator), *more]
         ended = run.run(command, observe, timeout=_TIMEOUT, folder=folder)
     verdict = judge(events, scenario, machine.cpus, nonce)
@@ -219,11 +241,14 @@ def boot(
     return Boot(events, verdict, ended.lines)
 
 
-def _samples(events: Sequence[Event], verdict: Verdict, lines: Sequence[str]) -> Samples:
+def _samples(way: Way, events: Sequence[Event], verdict: Verdict, lines: Sequence[str]) -> Samples:
     found = Samples(hotplug=list(cycle_times(lines)))
-    found.kexec = kexec_times(events, COUNTER)
+    found.kexec = spans(events, COUNTER)
+    if way.late:
+        # In each kernel first the module, then the jump.
+        found.load, found.kexec = found.kexec[::2], found.kexec[1::2]
     first = verdict.trips[0]
-    if first.logbook is not None:
+    if first.logbook is not None and not way.late:
         added = first.logbook.seconds(first.logbook.handed_over_at)
         if added is None:
             raise MachineError("bench: the logbook has no time of the hand-over")
@@ -234,9 +259,14 @@ def _samples(events: Sequence[Event], verdict: Verdict, lines: Sequence[str]) ->
     return found
 
 
-def _guest(lines: Sequence[str], nonce: str, image: Path) -> bytes:
+def _guest(way: Way, lines: Sequence[str], nonce: str, image: Path) -> bytes:
     files = root.base()
     files["kexec/Image"] = Member(image.read_bytes())
+    if way.late:
+        files["kexec/0/Image"] = files.pop("kexec/Image")
+        files["kexec/0/roundpen.ko"] = Member(module.build(way.kernel).read_bytes())
+        chain = "".join(f"{generation} 0\n" for generation in range(KEXECS + 1))
+        files["chain"] = Member(chain.encode())
     files[_TICKS] = Member(_ticks(), executable=True)
     files["scenario"] = Member(("\n".join(lines) + "\n").encode())
     files["nonce"] = Member(f"{nonce}\n".encode())
@@ -258,9 +288,11 @@ def _ticks() -> bytes:
 
 def _arguments(way: Way, image: Path, initrd: Path, folder: Path, emulator: Emulator) -> list[str]:
     machine = machines.machine(way.machine)
-    if way.offer is not None:
-        wrapped = folder / "Image.wrapped"
-        wrap_file(image, wrapped, offer=way.offer)
+    if way is not Way.QEMU:
+        wrapped = image
+        if way.offer is not None:
+            wrapped = folder / "Image.wrapped"
+            wrap_file(image, wrapped, offer=way.offer)
         spec = vendor.VirtSpec(cpus=machine.cpus, cpu=machine.cpu, gic=3, memory_mib=machine.memory)
         made = vendor.arguments(spec, wrapped, initrd, COMMAND_LINE, folder, qemu=emulator.command)
     else:

@@ -27,7 +27,10 @@ BOOTS = 7
 GATHERS = 5
 """Boots for the medians of what depends on the host."""
 RUNS = 5
-PAIRS = ((Way.PSCI, Way.QEMU), (Way.RETURN, Way.QEMU), (Way.RETURN, Way.PSCI))
+PAIRS = (
+    (Way.PSCI, Way.QEMU), (Way.RETURN, Way.QEMU), (Way.RETURN, Way.PSCI),
+    (Way.LATE, Way.QEMU), (Way.LATE, Way.PSCI), (Way.LATE, Way.RETURN),
+)  # fmt: skip
 """What is compared with what."""
 _log = logging.getLogger(__name__)
 
@@ -89,6 +92,7 @@ def measure(runs: int = RUNS) -> Report:
             hotplug = comparison.hotplug_ratio(one, other)
             kexec = comparison.kexec_ratio(one, other)
             found += figures.ratio_figures(one.words, other.words, hotplug, kexec, runs)
+        found += figures.load_figures(comparison.samples[Way.LATE].load)
     _log.info("bench: timing returns of Linux")
     found += figures.leaving_figures(leaving.measure(emulator))
     found += figures.size_figures(few.code)
