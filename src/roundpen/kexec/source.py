@@ -28,8 +28,12 @@ def is_source(path: Path) -> bool:
 
 
 def handwritten(folder: Path) -> list[Path]:
-    """The sources in `folder`, the made ones left out."""
-    return sorted(path for path in folder.iterdir() if path.is_file() and is_source(path))
+    """The sources below `folder`, the made ones left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and is_source(path) and path.relative_to(folder).parts[0] != MADE
+    )
 
 
 def write(folder: Path) -> None:
@@ -80,9 +84,11 @@ def _copy(packaged: Path, folder: Path) -> None:
 
 
 def _from_checkout(folder: Path) -> None:
-    folder.mkdir()
-    for path in handwritten(_CHECKOUT / "module"):
-        shutil.copyfile(path, folder / path.name)
+    module = _CHECKOUT / "module"
+    for path in handwritten(module):
+        target = folder / path.relative_to(module)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
     build = [sys.executable, "-B", str(_CHECKOUT / "pen" / "build.py"), "--module"]
     done = subprocess.run([*build, str(folder / MADE)], check=False, capture_output=True, text=True)
     if done.returncode != 0:
