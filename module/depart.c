@@ -34,17 +34,13 @@ static int send_others(void)
 {
 	unsigned int stays = cpu_online(0) ? 0 : cpumask_first(cpu_online_mask);
 	unsigned int cpu;
-	int error = 0;
+	int error = roundpen_none_lost();
 
-	if (roundpen_any_lost()) {
-		pr_err("Can't kexec: a CPU did not come to the pen, and executes in this kernel's memory\n");
-		return -EBUSY;
-	}
 	for_each_online_cpu(cpu) {
-		if (cpu != stays)
-			error = send_away(cpu);
 		if (error)
 			break;
+		if (cpu != stays)
+			error = send_away(cpu);
 	}
 	return error;
 }

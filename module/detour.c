@@ -9,8 +9,8 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <asm/ptrace.h>
 #include "guard.h"
+#include "probe.h"
 #include "roundpen.h"
 
 static int turn_off(struct kprobe *probe, struct pt_regs *regs)
@@ -19,15 +19,9 @@ static int turn_off(struct kprobe *probe, struct pt_regs *regs)
 
 	if (READ_ONCE(detour->inside) == current)
 		return 0;
-	/* A call by a register leaves BTYPE behind, which is for the instruction it went to. */
-	regs->pstate &= ~PSR_BTYPE_MASK;
-	if (try_module_get(THIS_MODULE)) {
-		instruction_pointer_set(regs, detour->instead);
-	} else {
-		regs->regs[0] = detour->refusal;
-		instruction_pointer_set(regs, procedure_link_pointer(regs));
-	}
-	return 1;
+	if (!try_module_get(THIS_MODULE))
+		return probe_answer(regs, detour->refusal);
+	return probe_divert(regs, detour->instead);
 }
 
 NOKPROBE_SYMBOL(turn_off);

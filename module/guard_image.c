@@ -11,6 +11,7 @@
 #include <linux/vmalloc.h>
 #include "contract.h"
 #include "guard.h"
+#include "probe.h"
 #include "roundpen.h"
 #include "tree.h"
 
@@ -37,31 +38,16 @@ static int check_segments(const struct kimage *image)
 
 NOKPROBE_SYMBOL(check_segments);
 
-static int check_cpus(const struct kimage *image)
-{
-	/* A capture kernel takes what it can get (C1). */
-	if (image->type == KEXEC_TYPE_CRASH || !roundpen_any_lost())
-		return 0;
-	refuse("a CPU did not come to the pen, and executes in this kernel's memory");
-	return -EBUSY;
-}
-
-NOKPROBE_SYMBOL(check_cpus);
-
 /* Before machine_kexec_prepare(): the segments are known, nothing is copied yet. */
 static int before_prepare(struct kprobe *probe, struct pt_regs *regs)
 {
 	const struct kimage *image = (void *)regs->regs[0];
 	int error = check_segments(image);
 
-	if (!error)
-		error = check_cpus(image);
-	if (!error)
-		return 0;
-	regs->regs[0] = error;
-	regs->pstate &= ~PSR_BTYPE_MASK;
-	instruction_pointer_set(regs, procedure_link_pointer(regs));
-	return 1;
+	/* A capture kernel takes what it can get (C1). */
+	if (!error && image->type != KEXEC_TYPE_CRASH)
+		error = roundpen_none_lost();
+	return error ? probe_answer(regs, error) : 0;
 }
 
 NOKPROBE_SYMBOL(before_prepare);

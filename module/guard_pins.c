@@ -8,7 +8,6 @@
 
 #include <linux/kexec.h>
 #include <linux/module.h>
-#include <linux/string.h>
 #include <linux/uaccess.h>
 #include "guard.h"
 #include "roundpen.h"
@@ -68,7 +67,7 @@ static int refuse_older_images(void)
 	char text[2];
 	long got = roundpen_file_read("/sys/kernel/kexec_loaded", text, sizeof(text));
 
-	if (got < 1 ? !strcmp(roundpen_way(), "psci") : text[0] != '0') {
+	if (got < 1 ? roundpen_by_psci() : text[0] != '0') {
 		refused_err("an image may be loaded already, and it knows no pen: `kexec -u`");
 		return -EBUSY;
 	}

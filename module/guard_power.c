@@ -7,7 +7,6 @@
 #define pr_fmt(fmt) "roundpen: " fmt
 
 #include <linux/notifier.h>
-#include <linux/string.h>
 #include <linux/suspend.h>
 #include "guard.h"
 #include "roundpen.h"
@@ -20,7 +19,7 @@ static int on_power(struct notifier_block *block, unsigned long event, void *unu
 		pr_err("Can't hibernate: CPUs come back from the pen, not from firmware\n");
 		return NOTIFY_BAD;
 	case PM_SUSPEND_PREPARE:
-		if (strcmp(roundpen_way(), "psci"))
+		if (!roundpen_by_psci())
 			return NOTIFY_DONE;
 		pr_err("Can't suspend: to PSCI the CPUs in the pen are on\n");
 		return NOTIFY_BAD;

@@ -13,7 +13,7 @@
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 #include <asm/cpu_ops.h>
-#include <asm/ptrace.h>
+#include "probe.h"
 #include "roundpen.h"
 
 static struct cpu_operations ours __ro_after_init;
@@ -37,11 +37,7 @@ static int answer(struct kprobe *probe, struct pt_regs *regs)
 {
 	if (regs->regs[0] >= roundpen_pen.count)
 		return 0;
-	regs->regs[0] = (unsigned long)(step_aside() ? &without_return : &ours);
-	/* A call may have come by a register: what it left in BTYPE is not for the caller. */
-	regs->pstate &= ~PSR_BTYPE_MASK;
-	instruction_pointer_set(regs, procedure_link_pointer(regs));
-	return 1;
+	return probe_answer(regs, (unsigned long)(step_aside() ? &without_return : &ours));
 }
 
 NOKPROBE_SYMBOL(answer);

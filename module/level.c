@@ -31,6 +31,7 @@
 
 #include "leave.h"
 #include "roundpen.h"
+#include "word.h"
 
 /* ID_AA64MMFR4_EL1.E2H0, a signed field: negative where HCR_EL2.E2H can't be 0 (FEAT_E2H0). */
 #define SYS_MMFR4	sys_reg(3, 0, 0, 7, 4)
@@ -154,24 +155,6 @@ static bool leaves_by_stub(void)
 	return level == 2 && !is_kernel_in_hyp_mode();
 }
 
-/*
- * Who reads what is here: table walks, cacheable and inner shareable as TCR_EL1 says, and the
- * CPU that fetches the last page, first through its cache and then, its MMU off, from memory.
- * Walks see a cache's dirty lines and that last fetch does not: so all of it is cleaned to the
- * point of coherency, once, and never written again. No instruction cache may know the page as
- * what it was before.
- */
-static void publish(const void *start, size_t size)
-{
-	u64 lines = cpuid_feature_extract_unsigned_field(read_sanitised_ftr_reg(SYS_CTR_EL0), 16);
-	size_t line = 4UL << lines;
-	const char *at;
-
-	for (at = start; at < (const char *)start + size; at += line)
-		asm volatile("dc civac, %0" : : "r" (at) : "memory");
-	asm volatile("dsb ish\n\tic ialluis\n\tdsb ish\n\tisb" : : : "memory");
-}
-
 /* One entry at each level leads to @page, at the virtual address @page. */
 static void fill_tables(phys_addr_t page)
 {
@@ -213,7 +196,12 @@ int roundpen_level_prepare(void)
 	memcpy(tables + LEVELS * ENTRIES, roundpen_mmu_off,
 	       roundpen_mmu_off_end - roundpen_mmu_off);
 	fill_tables(page);
-	publish(tables, TABLES_SIZE);
+	/*
+	 * Who reads what is here: table walks, cacheable and inner shareable as TCR_EL1 says, and
+	 * the CPU that fetches the last page, first through its cache and then, its MMU off,
+	 * from memory. That last fetch does not see a cache's dirty lines. Never written again.
+	 */
+	publish_code((const void __iomem *)tables, TABLES_SIZE);
 	return 0;
 }
 

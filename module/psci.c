@@ -15,7 +15,7 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <asm/cpu_ops.h>
-#include <asm/ptrace.h>
+#include "probe.h"
 #include "roundpen.h"
 
 #define METHOD "psci"
@@ -96,11 +96,7 @@ static int note(struct kprobe *probe, struct pt_regs *regs)
 	if (current != READ_ONCE(asker))
 		return 0;
 	WRITE_ONCE(noted, regs->regs[1]);
-	regs_set_return_value(regs, 0);
-	/* As in hook.c. */
-	regs->pstate &= ~PSR_BTYPE_MASK;
-	instruction_pointer_set(regs, procedure_link_pointer(regs));
-	return 1;
+	return probe_answer(regs, 0);
 }
 
 NOKPROBE_SYMBOL(note);

@@ -121,15 +121,6 @@ static void __init fill_slots(void)
 	}
 }
 
-/* Whatever was fetched or filled from here before, by whom ever, is older than the pen. */
-static void __init publish(void)
-{
-	clean_invalidate(roundpen_pen.region, RESERVED_SIZE);
-	asm volatile("ic ialluis" : : : "memory");
-	dsb(ish);
-	isb();
-}
-
 static int __init fill(void)
 {
 	size_t size = roundpen_resident_end - roundpen_resident;
@@ -142,7 +133,7 @@ static int __init fill(void)
 	fill_logbook();
 	fill_slots();
 	error = file_cpus();
-	publish();
+	publish_code(roundpen_pen.region, RESERVED_SIZE);
 	return error;
 }
 

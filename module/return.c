@@ -35,6 +35,16 @@ bool roundpen_any_lost(void)
 
 NOKPROBE_SYMBOL(roundpen_any_lost);
 
+int roundpen_none_lost(void)
+{
+	if (!roundpen_any_lost())
+		return 0;
+	pr_err("Can't kexec: a CPU did not come to the pen, and executes in this kernel's memory\n");
+	return -EBUSY;
+}
+
+NOKPROBE_SYMBOL(roundpen_none_lost);
+
 /*
  * irq-bcm2836.c takes smp_processor_id() for the core's number, so a kernel of the next kexec
  * that is not entered on core 0 hangs there. The jump is made by CPU 0, if CPU 0 is there.

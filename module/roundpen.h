@@ -75,6 +75,7 @@ int roundpen_disable(unsigned int cpu);
 void roundpen_die(unsigned int cpu);
 int roundpen_kill(unsigned int cpu);
 bool roundpen_any_lost(void);
+int roundpen_none_lost(void);			/* 0, or an errno after a line */
 
 /* online.c: /sys/devices/system/cpu/cpuN/online, which the kernel left out. */
 int roundpen_online_all(void);			/* those that wait in the kernel's holding pen */

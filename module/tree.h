@@ -10,6 +10,7 @@
 #include <linux/libfdt_env.h>
 #include <linux/types.h>
 #include <libfdt.h>
+#include "roundpen.h"
 
 /* Of addresses and sizes below a node; one or two of each. */
 struct tree_cells {
@@ -30,6 +31,8 @@ bool tree_has_string(const void *tree, int node, const char *name, const char *w
 bool tree_is_available(const void *tree, int node);
 bool tree_is_failed(const void *tree, int node);
 u64 tree_read(const fdt32_t *value, int cells);
+bool tree_number(const void *tree, int node, const char *name, u64 *number);
+const struct roundpen_cpu *tree_cpu_of(const struct roundpen_pen *pen, u64 mpidr);
 bool tree_root_cells(const void *tree, struct tree_cells *cells);
 bool tree_same_cells(const void *tree, int node, const struct tree_cells *cells);
 int tree_only_child(const void *tree, const char *name);

@@ -145,22 +145,14 @@ static const char *check_reservation(const void *tree, const struct tree_cells *
 	return check_node(tree, found, root, pen);
 }
 
-/* /chosen's initrd: Linux takes whatever width the two properties have. */
 static bool initrd_meets(const void *tree, const struct roundpen_pen *pen)
 {
 	int chosen = fdt_path_offset(tree, "/chosen");
-	int start_length, end_length;
-	const fdt32_t *start, *end;
 	u64 from, to;
 
-	if (chosen < 0)
+	if (chosen < 0 || !tree_number(tree, chosen, "linux,initrd-start", &from) ||
+	    !tree_number(tree, chosen, "linux,initrd-end", &to))
 		return false;
-	start = fdt_getprop(tree, chosen, "linux,initrd-start", &start_length);
-	end = fdt_getprop(tree, chosen, "linux,initrd-end", &end_length);
-	if (!start || !end || start_length > 8 || end_length > 8)
-		return false;
-	from = tree_read(start, start_length / 4);
-	to = tree_read(end, end_length / 4);
 	return to > from && meets(from, to - from, pen->base, pen->size);
 }
 
@@ -181,15 +173,6 @@ static const char *check_others(const void *tree, const struct roundpen_pen *pen
 			return "has a /memreserve/ over the pen, which undoes its no-map";
 	}
 	return initrd_meets(tree, pen) ? "has an initrd over the pen" : NULL;
-}
-
-/* The CPU's number in this kernel, or -1. */
-static int number_of(const struct roundpen_pen *pen, u64 mpidr)
-{
-	for (unsigned int number = 0; number < pen->count; number++)
-		if (pen->cpus[number].mpidr == mpidr)
-			return number;
-	return -1;
 }
 
 static bool read_address(const void *tree, int node, const char *name, u64 *address)
@@ -261,10 +244,10 @@ static const char *check_nodes(const void *tree, const struct roundpen_pen *pen)
 	if (!tree_cpus_begin(tree, &cpus))
 		return "has no /cpus, or two, or ids that are not of one or two cells";
 	while (!wrong && tree_cpus_next(tree, &cpus)) {
-		int number = number_of(pen, cpus.mpidr);
+		const struct roundpen_cpu *cpu = tree_cpu_of(pen, cpus.mpidr);
 
-		wrong = number < 0 ? check_stranger(tree, cpus.node, pen)
-				   : check_cpu(tree, cpus.node, &pen->cpus[number]);
+		wrong = cpu ? check_cpu(tree, cpus.node, cpu)
+			    : check_stranger(tree, cpus.node, pen);
 	}
 	return wrong;
 }

@@ -4,6 +4,7 @@
  * return, in the same order, so that the same tree comes out of both. Every step
  * answers 0 or an error of libfdt's; the tree is then to be thrown away.
  */
+#include <linux/kernel.h>
 #include "roundpen.h"
 #include "tree.h"
 #include "contract.h"
@@ -57,21 +58,6 @@ static int reserved_memory(void *tree, const struct tree_cells *root)
 	return error ? error : node;
 }
 
-/* "roundpen@<address>": the unit address in hexadecimal, without leading zeros. */
-static void node_name(char *name, u64 address)
-{
-	static const char digits[] = "0123456789abcdef";
-	int shift = 60;
-
-	memcpy(name, NODE_NAME "@", sizeof(NODE_NAME));
-	name += sizeof(NODE_NAME);
-	while (shift && !(address >> shift))
-		shift -= 4;
-	for (; shift >= 0; shift -= 4)
-		*name++ = digits[address >> shift & 0xf];
-	*name = '\0';
-}
-
 static int put_cells(fdt32_t *to, u64 value, int cells)
 {
 	if (cells == 2)
@@ -92,7 +78,8 @@ static int put_region(void *tree, const struct roundpen_pen *pen)
 	parent = reserved_memory(tree, &root);
 	if (parent < 0)
 		return parent;
-	node_name(name, pen->base);
+	/* The unit address in hexadecimal, without leading zeros. */
+	snprintf(name, sizeof(name), NODE_NAME "@%llx", (unsigned long long)pen->base);
 	node = fdt_add_subnode(tree, parent, name);
 	if (node < 0)
 		return node;
@@ -167,14 +154,6 @@ static int put_cpu(void *tree, int node, const struct roundpen_cpu *cpu)
 	return error;
 }
 
-static const struct roundpen_cpu *cpu_of(const struct roundpen_pen *pen, u64 mpidr)
-{
-	for (unsigned int number = 0; number < pen->count; number++)
-		if (pen->cpus[number].mpidr == mpidr)
-			return &pen->cpus[number];
-	return NULL;
-}
-
 /* Contract, T1 and T2. */
 static int put_cpus(void *tree, const struct roundpen_pen *pen)
 {
@@ -184,7 +163,7 @@ static int put_cpus(void *tree, const struct roundpen_pen *pen)
 	if (!tree_cpus_begin(tree, &cpus))
 		return -FDT_ERR_BADNCELLS;
 	while (!error && tree_cpus_next(tree, &cpus)) {
-		const struct roundpen_cpu *cpu = cpu_of(pen, cpus.mpidr);
+		const struct roundpen_cpu *cpu = tree_cpu_of(pen, cpus.mpidr);
 
 		if (cpu)
 			error = put_cpu(tree, cpus.node, cpu);

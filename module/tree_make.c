@@ -10,14 +10,6 @@
 #include "roundpen.h"
 #include "tree.h"
 
-static u64 chosen_number(const void *tree, int chosen, const char *name)
-{
-	int length;
-	const fdt32_t *value = fdt_getprop(tree, chosen, name, &length);
-
-	return value && (length == 4 || length == 8) ? tree_read(value, length / 4) : 0;
-}
-
 /*
  * This kernel's initrd: unpacked and freed long ago, so that the pen may lie where it was. Who
  * loads a kernel sets the next one's; both take away what a boot loader reserved for it.
@@ -25,13 +17,13 @@ static u64 chosen_number(const void *tree, int chosen, const char *name)
 static void forget_initrd(void *tree)
 {
 	int chosen = fdt_path_offset(tree, "/chosen");
-	u64 start, end, from, size;
+	u64 start = 0, end = 0, from, size;
 	int entry;
 
 	if (chosen < 0)
 		return;
-	start = chosen_number(tree, chosen, "linux,initrd-start");
-	end = chosen_number(tree, chosen, "linux,initrd-end");
+	tree_number(tree, chosen, "linux,initrd-start", &start);
+	tree_number(tree, chosen, "linux,initrd-end", &end);
 	for (entry = fdt_num_mem_rsv(tree) - 1; entry >= 0; entry--)
 		if (!fdt_get_mem_rsv(tree, entry, &from, &size) && from == start &&
 		    size == end - start)

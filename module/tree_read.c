@@ -48,6 +48,27 @@ u64 tree_read(const fdt32_t *value, int cells)
 	return number;
 }
 
+/* Of at most two cells, as many as the property has: so Linux reads the initrd's place. */
+bool tree_number(const void *tree, int node, const char *name, u64 *number)
+{
+	int length;
+	const fdt32_t *value = fdt_getprop(tree, node, name, &length);
+
+	if (!value || length > 8)
+		return false;
+	*number = tree_read(value, length / 4);
+	return true;
+}
+
+/* The CPU of this kernel's that has the id, or NULL. */
+const struct roundpen_cpu *tree_cpu_of(const struct roundpen_pen *pen, u64 mpidr)
+{
+	for (unsigned int number = 0; number < pen->count; number++)
+		if (pen->cpus[number].mpidr == mpidr)
+			return &pen->cpus[number];
+	return NULL;
+}
+
 /* 1 or 2 as the property has it; @missing when there is none; 0 for anything else. */
 static int cell_count(const void *tree, int node, const char *name, int missing)
 {

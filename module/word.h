@@ -31,6 +31,18 @@ static inline void clean_invalidate(const void __iomem *start, size_t size)
 	dsb(sy);
 }
 
+/*
+ * Code that was written here: whatever was fetched or filled from here before, by whom ever, is
+ * older. Cleaned to memory, since a CPU whose MMU is off fetches from there.
+ */
+static inline void publish_code(const void __iomem *start, size_t size)
+{
+	clean_invalidate(start, size);
+	asm volatile("ic ialluis" : : : "memory");
+	dsb(ish);
+	isb();
+}
+
 static inline u64 word_read(const void __iomem *word)
 {
 	asm volatile("dc ivac, %0" : : "r" (word) : "memory");
