@@ -47,8 +47,12 @@ def kernel(path: Path) -> Kernel:
 
 def printable(path: Path) -> str:
     """The path for messages: what a terminal would act upon is escaped."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+    return escaped(os.fsencode(path).decode("utf-8", "backslashreplace"))
+
+
+def escaped(text: str) -> str:
+    """`text` without what a terminal would act upon."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def read_bounded(path: Path, limit: int = SIZE_MAX) -> bytes:

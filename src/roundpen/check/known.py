@@ -75,7 +75,7 @@ def boards() -> tuple[KnownBoard, ...]:
         KnownBoard(
             **row | {"compatible": tuple(row.get("compatible", ())), "el2": row.get("el2", "")}
         )
-        for row in _rows("boards.toml", "board")
+        for row in rows(__package__, "boards.toml", "board")
     )
 
 
@@ -84,7 +84,7 @@ def lossy_psci() -> tuple[LossyPsci, ...]:
     """The table of PSCI that loses CPUs, in its order."""
     return tuple(
         LossyPsci(**row | {"compatible": tuple(row["compatible"]), "node": row.get("node", "")})
-        for row in _rows("psci.toml", "psci")
+        for row in rows(__package__, "psci.toml", "psci")
     )
 
 
@@ -93,7 +93,7 @@ def loaders() -> tuple[KnownLoader, ...]:
     """The table of loaders with fixed addresses, in its order."""
     return tuple(
         KnownLoader(**row | {"compatible": tuple(row["compatible"])})
-        for row in _rows("loaders.toml", "loader")
+        for row in rows(__package__, "loaders.toml", "loader")
     )
 
 
@@ -111,10 +111,11 @@ def loader_of(board: Board, version: str | None) -> KnownLoader | None:
     return None
 
 
-def _rows(file: str, name: str) -> list[dict[str, Any]]:
-    text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
-    rows: list[dict[str, Any]] = tomllib.loads(text)[name]
-    return rows
+def rows(package: str, file: str, name: str) -> list[dict[str, Any]]:
+    """The tables `name` of a TOML file that lies in `package`."""
+    text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
+    found: list[dict[str, Any]] = tomllib.loads(text)[name]
+    return found
 
 
 def el2_of(board: Board) -> str:

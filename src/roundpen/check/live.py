@@ -7,8 +7,6 @@ there, or not ours to read, is "not known".
 
 from __future__ import annotations
 
-import errno
-import os
 import platform
 import re
 import subprocess
@@ -19,6 +17,7 @@ from pathlib import Path
 from roundpen.check import sysfs
 from roundpen.check.board import MPIDR_AFFINITY, Board
 from roundpen.check.files import kernel, read_bounded
+from roundpen.check.kernel_log import KernelLog
 from roundpen.check.survey import survey
 from roundpen.check.system import Kernel, System
 from roundpen.contract.layout import CpuState
@@ -26,7 +25,6 @@ from roundpen.devicetree import Outline
 from roundpen.errors import MachineError, RefusedError, RoundpenError, UserError
 
 _CONFIG_MAX = 4 << 20
-_LOG_MAX = 8 << 20
 _SECONDS = 30
 _OF_INTEREST = re.compile(
     r"kexec|CPU.*(stuck|stale|on ?line|offline|firmware|started at EL)|CPU\d+:? |psci"
@@ -117,16 +115,23 @@ def _from_folder(folder: Path) -> bytes:
 
 
 def _config(root: Path, release: str) -> dict[str, str] | None:
+    try:
+        running = packed_config(read_bounded(root / "proc/config.gz", _CONFIG_MAX))
+    except RoundpenError:
+        running = None
+    return config_of(root, release) if running is None else running
+
+
+def packed_config(packed: bytes) -> dict[str, str] | None:
+    """A configuration as the kernel carries it, in gzip; None when it is none."""
     from roundpen.kernel.config import options
 
     try:
-        packed = read_bounded(root / "proc/config.gz", _CONFIG_MAX)
-        # A bound on what it unpacks to as well.
+        # What it unpacks to has a bound as well.
         text = zlib.decompressobj(wbits=31).decompress(packed, _CONFIG_MAX)
-        return options(text.decode("utf-8", "replace"))
-    except (RoundpenError, zlib.error):
-        pass
-    return config_of(root, release)
+    except zlib.error:
+        return None
+    return options(text.decode("utf-8", "replace"))
 
 
 def config_of(root: Path, release: str) -> dict[str, str] | None:
@@ -173,34 +178,9 @@ def _lockdown(root: Path) -> str | None:
     return chosen[1] if chosen else None
 
 
-def _log(root: Path) -> Iterator[str]:
-    """The kernel's log: the messages in /dev/kmsg without their prefix.
-
-    Non-blocking: after the last record there is EAGAIN. EPIPE: records were overwritten while
-    we read; the next read goes on behind them.
-    """
-    try:
-        descriptor = os.open(root / "dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        left = _LOG_MAX
-        while left > 0:
-            try:
-                record = os.read(descriptor, 8192)
-            except OSError as error:
-                if error.errno == errno.EPIPE:
-                    left -= 1
-                    continue
-                return
-            if not record:
-                return
-            left -= len(record)
-            for line in record.decode("utf-8", "replace").splitlines():
-                text = line.partition(";")[2]
-                yield "".join(sign for sign in text if sign.isprintable())
-    finally:
-        os.close(descriptor)
+def _log(root: Path) -> list[str]:
+    with KernelLog(root, since_boot=True) as log:
+        return log.lines()
 
 
 def _boot_id(log: tuple[str, ...]) -> int | None:

@@ -7,7 +7,6 @@ What can't be read is a trouble in the result, so that a plan names all of them 
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +14,12 @@ from typing import TypeVar
 
 from roundpen.check import live
 from roundpen.check.files import printable, read_bounded
+from roundpen.contract.layout import TREE_MAX
 from roundpen.errors import RoundpenError, UserError, reason_of
 from roundpen.image import payload
 from roundpen.image.header import ImageHeader
 from roundpen.kexec.wanted import Wanted
 
-_CONFIG_MAX = 4 << 20
-_TREE_MAX = 2 << 20
 _CONFIG_MARKS = (b"IKCFG_ST", b"IKCFG_ED")
 """Around the configuration in a kernel with CONFIG_IKCONFIG=y (kernel/configs.c)."""
 _SPIN_TABLE = b"spin-table\0"
@@ -132,18 +130,11 @@ def _signed(image: bytes, header: ImageHeader) -> bool:
 
 
 def _inside(image: bytes) -> Mapping[str, str] | None:
-    from roundpen.kernel.config import options
-
     begin = image.find(_CONFIG_MARKS[0])
     end = image.find(_CONFIG_MARKS[1], begin)
     if begin < 0 or end < 0:
         return None
-    try:
-        packed = image[begin + len(_CONFIG_MARKS[0]) : end]
-        text = zlib.decompressobj(wbits=31).decompress(packed, _CONFIG_MAX)
-    except zlib.error:
-        return None
-    return options(text.decode("utf-8", "replace")) or None
+    return live.packed_config(image[begin + len(_CONFIG_MARKS[0]) : end]) or None
 
 
 def _stored(kernel: KernelFile, release: str, root: Path) -> Mapping[str, str] | None:
@@ -168,4 +159,4 @@ def _size(path: Path) -> int:
 
 
 def _tree(path: Path) -> tuple[str, bytes]:
-    return printable(path), read_bounded(path, _TREE_MAX)
+    return printable(path), read_bounded(path, TREE_MAX)

@@ -17,12 +17,13 @@ from enum import Enum
 from functools import partial
 from typing import NoReturn
 
+from roundpen.check.kernel_log import KernelLog
 from roundpen.errors import MachineError, reason_of
 from roundpen.kexec import load
-from roundpen.kexec.kernel_log import KernelLog
+from roundpen.kexec.program import PATH as _PATH
+from roundpen.kexec.program import run
 
 _SECONDS = 120
-_PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/run/current-system/sw/bin"
 SKIP = "SYSTEMCTL_SKIP_AUTO_KEXEC"
 """systemd: keeps `reboot` from starting what is loaded (systemctl(1), "reboot")."""
 
@@ -94,14 +95,8 @@ def _by_systemd() -> None:
 def _by_us(program: str) -> NoReturn:
     """`kexec -e` takes the network interfaces down first, so that none writes to memory later."""
     os.sync()
-    words = [program, "-e"]
     with KernelLog() as log:
-        try:
-            done = subprocess.run(
-                words, capture_output=True, text=True, errors="replace", check=False
-            )
-        except OSError as error:
-            raise MachineError(f"{program}: cannot be run: {reason_of(error)}") from error
+        done = run([program, "-e"], seconds=None, remedy="install kexec-tools")
         said = [line for line in log.lines() if "kexec" in line.lower() or "roundpen" in line]
     why = [*said[-1:], *done.stderr.splitlines()[-1:]]
     raise MachineError(

@@ -8,15 +8,14 @@ page size. Each row has its source.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
-from typing import Any
+
+from roundpen.check.known import rows
 
 CONDITIONS = ("lpa2", "kexec_file_load", "qemu-virt")
-_MIDR_CORE = 0xFF00_FFF0
+MIDR_CORE = 0xFF00_FFF0
 """Implementer and part number."""
 
 
@@ -65,7 +64,7 @@ def kernels() -> tuple[KnownKernel, ...]:
     """The table of kernels, in its order."""
     return tuple(
         KnownKernel(**row | {"when": tuple(row["when"])})
-        for row in _rows("known_kernels.toml", "kernel")
+        for row in rows(__package__, "known_kernels.toml", "kernel")
     )
 
 
@@ -73,20 +72,15 @@ def kernels() -> tuple[KnownKernel, ...]:
 def cores() -> tuple[KnownCore, ...]:
     """The table of cores, in its order."""
     return tuple(
-        KnownCore(**row | {"lacks": tuple(row["lacks"])}) for row in _rows("cores.toml", "core")
+        KnownCore(**row | {"lacks": tuple(row["lacks"])})
+        for row in rows(__package__, "cores.toml", "core")
     )
-
-
-def _rows(file: str, name: str) -> list[dict[str, Any]]:
-    text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
-    rows: list[dict[str, Any]] = tomllib.loads(text)[name]
-    return rows
 
 
 def without(midrs: Collection[int], page: int) -> Iterator[KnownCore]:
     """The cores of the machine that can't do pages of `page` bytes."""
     for core in cores():
-        if page in core.lacks and any(midr & _MIDR_CORE == core.midr for midr in midrs):
+        if page in core.lacks and any(midr & MIDR_CORE == core.midr for midr in midrs):
             yield core
 
 

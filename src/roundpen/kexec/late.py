@@ -9,21 +9,22 @@ bytes.
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
 from roundpen.check.files import read_bounded
-from roundpen.errors import MachineError, RefusedError
-from roundpen.kexec.kernel_log import KernelLog
+from roundpen.check.kernel_log import KernelLog
+from roundpen.errors import RefusedError
+from roundpen.kexec import program
 from roundpen.logbook.parse import Logbook, parse
 
 NAME = "roundpen"
 HOME = "sys/kernel/roundpen"
 """Below the root folder."""
+TREE = f"/{HOME}/fdt"
+"""The running tree with the pen in it; there where the module made the pen."""
 VERSION = "1"
 _SMALL = 4096
 _CPUS_MAX = 4096
@@ -199,20 +200,11 @@ def insert(*, way: str = "", level: int | None = None) -> list[str]:
     started its CPUs by PSCI. `level`: of the CPUs, for a machine where it can't be known.
     Raises RefusedError with the module's own reason when it is not there or refuses.
     """
-    program = shutil.which("modprobe", path="/usr/sbin:/sbin:/usr/bin:/bin")
-    if program is None:
-        raise RefusedError("modprobe: there is no such program", remedy="install kmod")
-    words = [program, NAME]
+    words = ["modprobe", NAME]
     words += [f"way={way}"] if way else []
     words += [f"level={level}"] if level is not None else []
     with KernelLog() as log:
-        try:
-            done = subprocess.run(
-                words, capture_output=True, text=True, errors="replace", timeout=_SECONDS,
-                check=False, env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin", "LC_ALL": "C"},
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise MachineError(f"{' '.join(words)}: not done after {_SECONDS} s") from error
+        done = program.run(words, seconds=_SECONDS, remedy="install kmod")
         lines = log.lines()
     if done.returncode:
         raise refusal(lines, done.stderr)

@@ -24,10 +24,11 @@ from pathlib import Path
 
 from roundpen import scratch
 from roundpen.check import sysfs
-from roundpen.errors import MachineError, RefusedError, UserError, reason_of
+from roundpen.check.kernel_log import KernelLog
+from roundpen.errors import MachineError, UserError
 from roundpen.image import payload
-from roundpen.kexec.kernel_log import KernelLog
 from roundpen.kexec.plan import Plan
+from roundpen.kexec.program import run
 from roundpen.kexec.tree import RNG_SEED, seeded
 from roundpen.kexec.wanted import SystemCall
 
@@ -35,7 +36,6 @@ _LOADED = Path("/sys/kernel/kexec_loaded")
 _SECONDS = 900
 """For what a load takes on a slow board with an initrd of hundreds of MB."""
 _OF_INTEREST = re.compile(r"kexec|roundpen|lockdown|CPU\d+: cannot leave", re.I)
-_ENVIRONMENT = {"PATH": "/usr/sbin:/sbin:/usr/bin:/bin", "LC_ALL": "C"}
 
 
 class NotLoadedError(MachineError):
@@ -155,19 +155,7 @@ def _call(order: Order) -> list[str]:
 
 
 def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        # Stopped from outside, subprocess.run ends the child and waits for it.
-        return subprocess.run(
-            words, capture_output=True, text=True, errors="replace", timeout=_SECONDS,
-            check=False, env={**os.environ, **_ENVIRONMENT},
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise RefusedError(f"{words[0]}: there is no such program",
-                           remedy="install kexec-tools") from error  # fmt: skip
-    except OSError as error:
-        raise MachineError(f"{words[0]}: cannot be run: {reason_of(error)}") from error
-    except subprocess.TimeoutExpired as error:
-        raise MachineError(f"{' '.join(words[:3])}: not done after {_SECONDS} s") from error
+    return run(words, seconds=_SECONDS, remedy="install kexec-tools")
 
 
 _CURES = (

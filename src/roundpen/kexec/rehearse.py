@@ -23,10 +23,10 @@ from pathlib import Path
 
 from roundpen.check import sysfs
 from roundpen.check.files import read_bounded
+from roundpen.check.kernel_log import KernelLog
 from roundpen.contract.layout import CpuState
 from roundpen.errors import MachineError, RoundpenError, UserError, reason_of
 from roundpen.kexec import late
-from roundpen.kexec.kernel_log import KernelLog
 from roundpen.kexec.late import State
 from roundpen.logbook.parse import CpuEntry, Logbook
 

@@ -24,7 +24,6 @@ from roundpen.kexec.wanted import SystemCall
 
 IMAGE_ALIGN = 2 << 20
 """Of the base that text_offset counts from (booting.rst)."""
-TREE_MAX = 2 << 20
 PURGATORY = 64 << 10
 """At least as much as kexec-tools' purgatory has: some 20 KiB in 2.0.25."""
 _KERNEL = ("Kernel code", "Kernel data")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roundpen.errors import RoundpenError
+from roundpen.kexec import config_txt, raspberry
 from roundpen.kexec.places import Root
 
 WORD = "nr_cpus=1"
@@ -85,11 +86,11 @@ def lines(found: tuple[Place, ...]) -> list[str]:
 def _raspberry_pi(system: Root) -> Iterator[Place]:
     """cmdline.txt, or what config.txt names: one line (raspberrypi.com, config.txt, "cmdline")."""
     for folder in ("/boot/firmware", "/boot"):
-        config = system.text(f"{folder}/config.txt")
-        if config is None:
+        if not system.is_file(f"{folder}/config.txt"):
             continue
-        named = re.findall(r"^\s*cmdline\s*=\s*(\S+)", config, re.MULTILINE)
-        file = f"{folder}/{named[-1] if named else 'cmdline.txt'}"
+        config = config_txt.read(system, f"{folder}/config.txt", raspberry.model(system))
+        named = config.settings.get("cmdline")
+        file = f"{folder}/{named.value if named else 'cmdline.txt'}"
         text = system.text(file)
         if text and text.strip():
             line = text.splitlines()[0].rstrip()

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from roundpen.check.findings import Finding
 from roundpen.check.ways import Route
 from roundpen.kexec.inputs import Inputs
-from roundpen.kexec.known import CONDITIONS, KnownKernel, cores, faults
+from roundpen.kexec.known import CONDITIONS, MIDR_CORE, KnownKernel, cores, faults
 from roundpen.kexec.segments import MemoryNeed, NoRoom
 from roundpen.kexec.system import System
 from roundpen.kexec.tree import NextTree
 from roundpen.kexec.wanted import SystemCall, Wanted, Way
-
-_KNOWN_CORE = 0xFF00_FFF0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Situation:
             return True
         old = {core.midr for core in cores()}
         midrs = self.system.cores
-        if midrs and all(midr & _KNOWN_CORE in old for midr in midrs):
+        if midrs and all(midr & MIDR_CORE in old for midr in midrs):
             return False
         begun = any("Booting Linux on physical CPU" in line for line in running.log)
         return False if begun else None

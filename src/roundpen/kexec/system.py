@@ -20,13 +20,13 @@ from roundpen.check.board import Board
 from roundpen.check.files import read_bounded
 from roundpen.check.system import UNKNOWN
 from roundpen.check.system import System as Running
+from roundpen.contract.layout import TREE_MAX
 from roundpen.errors import RoundpenError
 from roundpen.kexec import late
 from roundpen.kexec.iomem import Iomem, parse
 from roundpen.kexec.late import Late
 
 ARM64 = "aarch64"
-_TREE_MAX = 2 << 20
 _IOMEM_MAX = 8 << 20
 _AT_PAGESZ = 6
 _WHOLE_NAMESPACE = 4294967295
@@ -122,7 +122,7 @@ def read(root: Path = Path("/")) -> System:
         board=board,
         no_board=no_board,
         running=running,
-        tree=_bytes(root / "sys/firmware/fdt", _TREE_MAX),
+        tree=_bytes(root / "sys/firmware/fdt", TREE_MAX),
         iomem=parse((_bytes(root / "proc/iomem", _IOMEM_MAX) or b"").decode("utf-8", "replace")),
         memory=_memory(root / "proc/meminfo"),
         page_size=_page_size(root / "proc/self/auxv"),
@@ -134,7 +134,7 @@ def read(root: Path = Path("/")) -> System:
         watchdogs=tuple(_watchdogs(root / "sys/class/watchdog")),
         late=found,
         late_unreadable=unreadable,
-        late_tree=_bytes(root / late.HOME / "fdt", _TREE_MAX),
+        late_tree=_bytes(root / late.HOME / "fdt", TREE_MAX),
         module=_module(root, release),
         module_loaded=(root / "sys/module/roundpen").is_dir(),
         kexec_tools=_program(root),

@@ -19,13 +19,13 @@ from roundpen.check.survey import survey
 from roundpen.contract import layout
 from roundpen.devicetree import Outline, Tree
 from roundpen.errors import RoundpenError, UserError
-from roundpen.kexec.late import Late
+from roundpen.kexec.late import TREE, Late
 from roundpen.kexec.merge import merge
 from roundpen.kexec.system import System
 from roundpen.kexec.wanted import SystemCall
 
 RUNNING = "/sys/firmware/fdt"
-WITH_PEN = "/sys/kernel/roundpen/fdt"
+WITH_PEN = TREE
 RNG_SEED = 128
 """Bytes: as many as the kernel itself gives (drivers/of/kexec.c, RNG_SEED_SIZE)."""
 _KASLR_SEED = 8

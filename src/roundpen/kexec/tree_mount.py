@@ -9,16 +9,15 @@ same, when it is enabled.
 
 from __future__ import annotations
 
-import subprocess
 from enum import Enum
 from pathlib import Path
 
 from roundpen.check.files import read_bounded
 from roundpen.errors import MachineError, RefusedError
-from roundpen.kexec import late
+from roundpen.kexec import late, program
 
 TARGET = "/sys/firmware/fdt"
-SOURCE = f"/{late.HOME}/fdt"
+SOURCE = late.TREE
 _WITHIN = SOURCE.removeprefix("/sys")
 """What mountinfo calls it: the path within sysfs (Linux, Documentation/filesystems/proc.rst)."""
 _SECONDS = 30
@@ -82,16 +81,6 @@ def take_away() -> bool:
 
 
 def _call(*words: str) -> None:
-    command = " ".join(words)
-    try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, errors="replace", timeout=_SECONDS, check=False
-        )
-    except FileNotFoundError as error:
-        raise RefusedError(
-            f"{words[0]}: there is no such program", remedy="install the package mount"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise MachineError(f"{command}: not done after {_SECONDS} s") from error
+    done = program.run(words, seconds=_SECONDS, remedy="install the package mount")
     if done.returncode:
-        raise MachineError(f"{command}: {' '.join(done.stderr.split())}")
+        raise MachineError(f"{' '.join(words)}: {' '.join(done.stderr.split())}")

@@ -19,11 +19,11 @@ from types import NoneType
 
 from roundpen.check import sysfs
 from roundpen.check.files import read_bounded
+from roundpen.check.kernel_log import KernelLog
 from roundpen.contract import layout
 from roundpen.errors import MachineError, RefusedError, RoundpenError, UserError, reason_of
 from roundpen.kexec import late
 from roundpen.kexec.digest import digest
-from roundpen.kexec.kernel_log import KernelLog
 from roundpen.kexec.plan import Plan
 from roundpen.logbook.live import region_base
 from roundpen.publish import publish
@@ -33,7 +33,6 @@ HOME = "var/lib/roundpen"
 _PROMISE, _VERDICT = "promise.json", "verdict.json"
 _FORMAT = "roundpen-promise-1"
 _MAX = 1 << 16
-_TREE_MAX = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +194,7 @@ def found(root: Path = Path("/")) -> Facts:
     """What the running system says of itself."""
     online = sysfs.listed(root / "sys/devices/system/cpu/online")
     try:
-        tree = digest(read_bounded(root / "sys/firmware/fdt", _TREE_MAX))
+        tree = digest(read_bounded(root / "sys/firmware/fdt", layout.TREE_MAX))
     except RoundpenError:
         tree = None
     return Facts(

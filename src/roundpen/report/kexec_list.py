@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from textwrap import wrap
 
+from roundpen.check.files import escaped
 from roundpen.kexec.entry import Entry, Menu
 
 FORMAT = "roundpen-kexec-list-1"
@@ -29,7 +30,7 @@ def lines(menu: Menu) -> Iterator[str]:
 
 def _entry(entry: Entry) -> Iterator[str]:
     mark = "*" if entry.default else " "
-    yield f"{mark} {printable(entry.title)}"
+    yield f"{mark} {escaped(entry.title)}"
     yield from _wrapped("kernel", str(entry.kernel))
     if entry.initrd:
         yield from _wrapped("initrd", str(entry.initrd))
@@ -46,14 +47,9 @@ def _entry(entry: Entry) -> Iterator[str]:
 def _wrapped(label: str, text: str, indent: int = 4) -> Iterator[str]:
     front = " " * indent + f"{label:<{_LABEL}}"
     room = WIDTH - len(front)
-    pieces = wrap(printable(text), room, break_on_hyphens=False, break_long_words=False)
+    pieces = wrap(escaped(text), room, break_on_hyphens=False, break_long_words=False)
     for number, piece in enumerate(pieces or [""]):
         yield (front if number == 0 else " " * len(front)) + piece
-
-
-def printable(text: str) -> str:
-    """`text` without what a terminal would act upon."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def document(menu: Menu) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from roundpen.check.kernel_log import KernelLog
 from roundpen.errors import RefusedError, UserError
 from roundpen.kexec import late, tree_mount
-from roundpen.kexec.kernel_log import KernelLog
 from roundpen.kexec.late import Pen, State
 from roundpen.kexec.tree_mount import Mounted
 from tests.unit import samples

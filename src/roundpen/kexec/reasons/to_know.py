@@ -12,6 +12,7 @@ from roundpen.kexec.reasons.reason import Judge, Reason, caution, size
 from roundpen.kexec.reasons.room import is_short, is_stopped
 from roundpen.kexec.situation import Situation
 from roundpen.kexec.wanted import Way
+from roundpen.kexec.way import module_way
 
 _CONSOLES = {
     "ttyAMA": ("SERIAL_AMBA_PL011_CONSOLE",),
@@ -36,7 +37,7 @@ def asked_for(case: Situation) -> Iterator[Reason]:
     board = case.system.board
     if case.wanted.way is not Way.LATE or board is None or case.system.late is not None:
         return
-    if {cpu.method for cpu in board.secondaries} == {"psci"}:
+    if module_way(board) is not None:
         yield caution(
             "psci-set-aside",
             "the CPUs are run by PSCI; with the late pen no CPU_OFF reaches the firmware again "

@@ -13,7 +13,8 @@ from pathlib import Path
 
 _RECORD_MAX = 8192
 """Bytes that a read must offer (Linux, Documentation/ABI/testing/dev-kmsg)."""
-_RECORDS_MAX = 1 << 16
+_MAX = 8 << 20
+"""Bytes that are read at one time; no kernel's log has more."""
 
 
 class KernelLog:
@@ -53,18 +54,19 @@ class KernelLog:
         return list(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        for _ in range(_RECORDS_MAX):
-            if self._descriptor is None:
-                return
+        left = _MAX
+        while left > 0 and self._descriptor is not None:
             try:
                 record = os.read(self._descriptor, _RECORD_MAX)
             except OSError as error:
                 # EPIPE: records were overwritten before they were read; the rest follows.
                 if error.errno == errno.EPIPE:
+                    left -= 1
                     continue
                 return
             if not record:
                 return
+            left -= len(record)
             for line in record.decode("utf-8", "replace").splitlines():
                 prefix, separator, text = line.partition(";")
                 # Lines with a space in front are the record's dictionary.
