@@ -79,15 +79,16 @@ def files() -> dict[str, Member]:
     program = folder / f"usr/bin/python{_VERSION}"
     found = {PYTHON.lstrip("/"): Member(program.read_bytes(), executable=True)}
     found |= libraries(folder, program)
-    found |= _tree(folder / _STANDARD, _STANDARD, _MODULES)
+    found |= tree(folder / _STANDARD, _STANDARD, _MODULES)
     for package in (rich, roundpen):
         assert package.__file__ is not None
         home = Path(package.__file__).parent
-        found |= _tree(home, f"{_ADDED}/{home.name}", ("**/*.py",))
+        found |= tree(home, f"{_ADDED}/{home.name}", ("**/*.py",))
     return found
 
 
-def _tree(home: Path, guest: str, patterns: Sequence[str]) -> dict[str, Member]:
+def tree(home: Path, guest: str, patterns: Sequence[str]) -> dict[str, Member]:
+    """The files below `home` that match, for the guest's folder `guest`."""
     return {
         f"{guest}/{path.relative_to(home)}": Member(path.read_bytes())
         for pattern in patterns

@@ -18,6 +18,7 @@ from roundpen.lab.guest import root
 from roundpen.lab.guest.root import Member, libraries
 from roundpen.packages.apt import closure
 from roundpen.packages.unpack import unpack
+from tests.boot.guest_python import tree
 
 SUITE = "trixie"
 """The first Debian whose libfdt binding works."""
@@ -63,11 +64,11 @@ def files(module: Path, release: str, kernel: Path, trials: str) -> dict[str, Me
     extensions = (folder / _ADDED).rglob("*.so")
     for one in (program, *extensions, *(folder / _STANDARD).glob("lib-dynload/_[bl]z*.so")):
         found |= libraries(folder, one)
-    found |= _tree(folder / _STANDARD, _STANDARD, _MODULES)
-    found |= _tree(folder / _ADDED, _ADDED, _PATTERNS)
+    found |= tree(folder / _STANDARD, _STANDARD, _MODULES)
+    found |= tree(folder / _ADDED, _ADDED, _PATTERNS)
     assert roundpen.__file__ is not None
     home = Path(roundpen.__file__).parent
-    found |= _tree(home, f"{_ADDED}/roundpen", ("**/*.py", "**/*.toml"))
+    found |= tree(home, f"{_ADDED}/roundpen", ("**/*.py", "**/*.toml"))
     modules = f"lib/modules/{release}"
     base = root.base()
     return found | {
@@ -78,15 +79,6 @@ def files(module: Path, release: str, kernel: Path, trials: str) -> dict[str, Me
         "lib/trials.sh": Member(
             base["lib/trials.sh"].content + _SCRIPT.read_bytes() + trials.encode()
         ),
-    }
-
-
-def _tree(home: Path, guest: str, patterns: Sequence[str]) -> dict[str, Member]:
-    return {
-        f"{guest}/{path.relative_to(home)}": Member(path.read_bytes())
-        for pattern in patterns
-        for path in home.glob(pattern)
-        if path.is_file()
     }
 
 

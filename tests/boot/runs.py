@@ -84,6 +84,11 @@ def run(
         chain=others,
         command_line=command_line,
     )
+    return passed(job)
+
+
+def passed(job: Job) -> Result:
+    """Do the run; fails the test with all that is wrong."""
     result = session.perform(job)
     problems = result.verdict.all_problems()
     assert not problems, "\n".join([*problems, f"transcript: {result.transcript}"])

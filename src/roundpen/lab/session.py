@@ -268,6 +268,11 @@ def _command(job: Job, guest: qemu.Guest, folder: Path) -> list[str]:
 
 def guest_root(job: Job, nonce: str, image: Path) -> bytes:
     """The initramfs of the run. `image` is what kexec gets, where there is a kexec."""
+    return root.archive(guest_files(job, nonce, image))
+
+
+def guest_files(job: Job, nonce: str, image: Path) -> dict[str, Member]:
+    """What is in it."""
     files = root.base() | dict(job.files)
     names: list[str] = []
     if job.scenario.modules:
@@ -287,7 +292,7 @@ def guest_root(job: Job, nonce: str, image: Path) -> bytes:
     files["scenario"] = Member(("\n".join(lines) + "\n").encode())
     files["nonce"] = Member(f"{nonce}\n".encode())
     files["generation"] = Member(b"0\n")
-    return root.archive(files)
+    return files
 
 
 def _chain(job: Job) -> dict[str, Member]:

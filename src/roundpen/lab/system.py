@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from roundpen import scratch
-from roundpen.errors import MachineError
 from roundpen.kernel import debian as kernels
 from roundpen.lab import emulator as emulators
 from roundpen.lab import qemu, run, vendor
@@ -63,7 +61,7 @@ def visit(what: Visit) -> Transcript:
     """Do it. Raises MachineError when the machine can't be started."""
     with scratch.folder("system") as folder:
         image = folder / "disk.img"
-        _copy(what.disk.image, image)
+        debian.tool(["cp", "--sparse=always", "--reflink=auto", str(what.disk.image), str(image)])
         debian.put(image, what.files)
         command = _command(what, image, folder)
         _log.info("%s: starting Debian, kernel %s", what.machine.name, what.release)
@@ -75,15 +73,6 @@ def visit(what: Visit) -> Transcript:
         return run.run(
             command, observe, timeout=what.timeout, folder=folder, answers=tuple(what.answers)
         )
-
-
-def _copy(image: Path, to: Path) -> None:
-    done = subprocess.run(
-        ["cp", "--sparse=always", "--reflink=auto", str(image), str(to)],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise MachineError(f"{image}: cannot be copied: {done.stderr.strip()}")
 
 
 def _command(what: Visit, image: Path, folder: Path) -> list[str]:

@@ -23,8 +23,8 @@ from roundpen import cache, scratch
 from roundpen.contract.layout import Offer
 from roundpen.errors import MachineError
 from roundpen.image.wrap import wrap_file
-from roundpen.kernel import module, trimmed
-from roundpen.lab import machines, qemu, run, vendor
+from roundpen.kernel import trimmed
+from roundpen.lab import machines, qemu, run, session, vendor
 from roundpen.lab.course import stages
 from roundpen.lab.events import Event, parser
 from roundpen.lab.firmware.build import PREFIX, compiler
@@ -228,7 +228,8 @@ def boot(
     with scratch.folder("bench") as folder:
         initrd = folder / "initrd.cpio"
         steps_ = [*prologue, *guest_steps(scenario, machine.cpus)]
-        initrd.write_bytes(_guest(way, steps_, nonce, image))
+        job = session.Job(machine, session.Kernel(way.kernel, image), scenario)
+        initrd.write_bytes(_guest(job, steps_, nonce))
         command = [*emulator.command, *_arguments(way, image, initrd, folder, emulator), *more]
         ended = run.run(command, observe, timeout=_TIMEOUT, folder=folder)
     verdict = judge(events, scenario, machine.cpus, nonce)
@@ -259,18 +260,11 @@ def _samples(way: Way, events: Sequence[Event], verdict: Verdict, lines: Sequenc
     return found
 
 
-def _guest(way: Way, lines: Sequence[str], nonce: str, image: Path) -> bytes:
-    files = root.base()
-    files["kexec/Image"] = Member(image.read_bytes())
-    if way.late:
-        files["kexec/0/Image"] = files.pop("kexec/Image")
-        files["kexec/0/roundpen.ko"] = Member(module.build(way.kernel).read_bytes())
-        chain = "".join(f"{generation} 0\n" for generation in range(KEXECS + 1))
-        files["chain"] = Member(chain.encode())
+def _guest(job: session.Job, lines: Sequence[str], nonce: str) -> bytes:
+    """The lab's own guest, with a program that reads the counter and the steps that start it."""
+    files = session.guest_files(job, nonce, job.kernel.image)
     files[_TICKS] = Member(_ticks(), executable=True)
     files["scenario"] = Member(("\n".join(lines) + "\n").encode())
-    files["nonce"] = Member(f"{nonce}\n".encode())
-    files["generation"] = Member(b"0\n")
     return root.archive(files)
 
 

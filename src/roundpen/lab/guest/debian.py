@@ -185,7 +185,7 @@ def _installer(packages: _Packages, here: Path) -> Path:
     (root_ / "settings").write_text("".join(lines), encoding="utf-8")
     image = here / "installer.img"
     size = sum(deb.path.stat().st_size for deb in packages.others) * 5 // 4 + (32 << 20)
-    _tool(
+    tool(
         [
             "mke2fs",
             "-q",
@@ -216,7 +216,7 @@ def _unpack_essential(packages: _Packages, folder: Path, image: Path) -> None:
     paths = [str(deb.path) for deb in debs]
     command = ["sh", "-c", "\n".join(lines), "sh", str(folder), str(image), str(DISK >> 10), *paths]
     # Owners and modes as the packages have them, without being root.
-    _tool(["fakeroot", "--", *command])
+    tool(["fakeroot", "--", *command])
 
 
 def _initrd(nonce: str) -> bytes:
@@ -270,7 +270,7 @@ def _run_second_stage(images: Sequence[Path], initrd: Path, nonce: str, here: Pa
 
 def _dump(image: Path, folder: Path) -> None:
     """Copy /boot out of the disk; debugfs reads it without mounting."""
-    _tool(["debugfs", "-R", f"rdump /boot {folder}", str(image)])
+    tool(["debugfs", "-R", f"rdump /boot {folder}", str(image)])
     if not list(folder.glob("boot/initrd.img-*")):
         raise MachineError(
             f"{image}: no /boot/initrd.img-* in the installed system",
@@ -285,11 +285,12 @@ def put(image: Path, files: Mapping[str, Path]) -> None:
     """
     for place, path in files.items():
         mode = path.stat().st_mode
-        _tool(["debugfs", "-w", "-R", f"write {path} {place}", str(image)])
-        _tool(["debugfs", "-w", "-R", f"set_inode_field {place} mode 0{mode:o}", str(image)])
+        tool(["debugfs", "-w", "-R", f"write {path} {place}", str(image)])
+        tool(["debugfs", "-w", "-R", f"set_inode_field {place} mode 0{mode:o}", str(image)])
 
 
-def _tool(command: Sequence[str]) -> None:
+def tool(command: Sequence[str]) -> None:
+    """Run a program of the host's on disks. Raises RefusedError without it, MachineError."""
     # Where a user's own PATH does not lead to.
     environment = dict(os.environ, PATH=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     try:
